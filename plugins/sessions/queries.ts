@@ -1,0 +1,145 @@
+import { type Kysely, sql, type Transaction } from 'kysely'
+import type { SessionsTables } from './table.ts'
+
+/** What a session remembers of its client. */
+export interface SessionClient {
+  user_agent: string | null
+  ip: string | null
+}
+
+/** Life of sessions; the database's clock judges. */
+export interface Lifetimes {
+  idleDays: number
+  maxDays: number
+  graceSeconds: number
+}
+
+/** A row that may still be used: not revoked, neither idle for too long nor past its absolute end. */
+const isLive = (idleDays: number) => sql<boolean>`(
+  revoked_at is null and expires_at > clock_timestamp() and last_used_at > clock_timestamp() - ${days(idleDays)})`
+
+/** When a session ends if nothing more is heard of it. */
+const endsAt = (idleDays: number) => sql<string>`least(expires_at, last_used_at + ${days(idleDays)})`
+
+export async function insertSession(
+  trx: Transaction<SessionsTables>,
+  userId: number,
+  client: SessionClient,
+  { idleDays, maxDays }: Lifetimes
+) {
+  return trx
+    .insertInto('sessions')
+    .values({ user_id: userId, ...bounded(client), expires_at: sql<string>`clock_timestamp() + ${days(maxDays)}` })
+    .returning(['id', endsAt(idleDays).as('ends_at')])
+    .executeTakeFirstOrThrow()
+}
+
+/**
+ * Raises the counter if it is still the token's. Parallel calls queue on the row's lock, which the inner select takes before
+ * any clock is read, and judge the newest version of the row, so one of them wins. `asked_at` is when this call reached
+ * the database, before it waited; it comes back either way.
+ */
+export async function advanceSession(
+  trx: Transaction<SessionsTables>,
+  id: string,
+  counter: number,
+  client: SessionClient,
+  { idleDays }: Lifetimes
+) {
+  const { user_agent, ip } = bounded(client)
+  const { rows } = await sql<{ asked_at: string; user_id: number | null; ends_at: string | null }>`
+    with advanced as (
+      update sessions
+      set counter = counter + 1, rotated_at = clock_timestamp(), last_used_at = clock_timestamp(),
+        user_agent = ${user_agent}, ip = ${ip}
+      where id = (select id from sessions where id = ${id} for no key update)
+        and counter = ${counter} and ${isLive(idleDays)}
+      returning user_id, ${endsAt(idleDays)} as ends_at
+    )
+    select statement_timestamp() as asked_at, user_id, ends_at from (select) as always left join advanced on true
+  `.execute(trx)
+  const [row] = rows
+  if (row === undefined) throw new Error('sessions: the statement answers one row')
+  return row
+}
+
+/** The row as the call of `askedAt` that did not advance it has to judge it. */
+export async function findSession(
+  trx: Transaction<SessionsTables>,
+  id: string,
+  askedAt: string,
+  { idleDays, graceSeconds }: Lifetimes
+) {
+  return trx
+    .selectFrom('sessions')
+    .select([
+      'user_id',
+      'counter',
+      isLive(idleDays).as('is_live'),
+      sql<boolean>`rotated_at + make_interval(secs => ${graceSeconds}) > ${askedAt}::timestamptz`.as('in_grace'),
+      endsAt(idleDays).as('ends_at')
+    ])
+    .where('id', '=', id)
+    .executeTakeFirst()
+}
+
+/** Revokes what is not revoked yet, one session or those of a user, and returns the ids. */
+export async function revokeSessions(
+  trx: Transaction<SessionsTables>,
+  which: { id: string } | { userId: number; except: string | undefined },
+  reason: string
+): Promise<string[]> {
+  let update = trx
+    .updateTable('sessions')
+    .set({ revoked_at: sql<string>`clock_timestamp()`, revoked_reason: reason })
+    .where('revoked_at', 'is', null)
+    .returning('id')
+  if ('id' in which) update = update.where('id', '=', which.id)
+  else {
+    update = update.where('user_id', '=', which.userId)
+    if (which.except !== undefined) update = update.where('id', '!=', which.except)
+  }
+  return (await update.execute()).map(({ id }) => id)
+}
+
+export async function listSessions(db: Kysely<SessionsTables>, userId: number, idleDays: number, limit: number) {
+  return db
+    .selectFrom('sessions')
+    .select(['id', 'user_agent', 'ip', 'created_at', 'last_used_at', endsAt(idleDays).as('expires_at')])
+    .where('user_id', '=', userId)
+    .where(isLive(idleDays))
+    .orderBy('last_used_at', 'desc')
+    .limit(limit)
+    .execute()
+}
+
+/** Deletes sessions that cannot be used any more and were not used for `keepDays`. */
+export async function deleteDeadSessions(
+  db: Kysely<SessionsTables>,
+  idleDays: number,
+  keepDays: number,
+  limit: number
+): Promise<number> {
+  const { numDeletedRows } = await db
+    .deleteFrom('sessions')
+    .where('id', 'in', (query) =>
+      query
+        .selectFrom('sessions')
+        .select('id')
+        .where('last_used_at', '<', sql<string>`clock_timestamp() - ${days(keepDays)}`)
+        .where(sql<boolean>`not ${isLive(idleDays)}`)
+        .orderBy('last_used_at')
+        .limit(limit)
+    )
+    .executeTakeFirstOrThrow()
+  return Number(numDeletedRows)
+}
+
+function days(count: number) {
+  return sql`make_interval(days => ${count})`
+}
+
+const bounded = ({ user_agent, ip }: SessionClient): SessionClient => ({
+  user_agent: user_agent?.slice(0, 512) ?? null,
+  ip: ip?.slice(0, 64) ?? null
+})
