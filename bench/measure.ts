@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Server } from './server.ts'
+import { type Load, runWrk } from './wrk.ts'
+
+const WARM_UP_SECONDS = 3
+/** PostgreSQL publishes what an idle connection counted after ten seconds. */
+const COUNTERS_SETTLE_MS = 11_000
+
+/** One slice of load on one server. */
+export interface Slice extends Load {
+  /** CPU time of the server per request, in µs. */
+  cpuMicros: number
+}
+
+export interface Measured {
+  /** The slices of each server, one a round. */
+  slices: Slice[][]
+  /** What `countMisses` rose by while the slices ran. */
+  misses: number | undefined
+}
+
+export interface MeasureOptions {
+  /** File of `requestCount` whole requests, separated by NUL. */
+  requestsFile: string
+  requestCount: number
+  /** Length of a slice. */
+  seconds: number
+  rounds: number
+  signal: AbortSignal
+  countMisses(): Promise<number | undefined>
+}
+
+/**
+ * Loads the servers in turns, A B C, C B A, …: whatever else the machine does meets all of them alike. Nothing that
+ * happens during the warm-up counts.
+ */
+export async function measure(servers: Server[], options: MeasureOptions): Promise<Measured> {
+  const { requestsFile, seconds, rounds, signal } = options
+  for (const server of servers) await warmUp(server, options)
+  const missesBefore = await settledMisses(options)
+  const turns = servers.map((server) => ({ server, slices: [] as Slice[] }))
+  for (let round = 0; round < rounds; round++) {
+    for (const { server, slices } of round % 2 === 0 ? turns : turns.toReversed()) {
+      signal.throwIfAborted()
+      const before = server.cpuMicros()
+      const load = await runWrk(server.port, requestsFile, seconds)
+      slices.push({ ...load, cpuMicros: (server.cpuMicros() - before) / load.requests })
+    }
+  }
+  const misses = await settledMisses(options)
+  return {
+    slices: turns.map(({ slices }) => slices),
+    misses: misses === undefined || missesBefore === undefined ? undefined : misses - missesBefore
+  }
+}
+
+/** Compiles what is hot, and sends every request once, so that no slice measures caches being filled. */
+async function warmUp({ port }: Server, { requestsFile, requestCount, signal }: MeasureOptions): Promise<void> {
+  let sent = 0
+  while (sent < requestCount) {
+    signal.throwIfAborted()
+    sent += (await runWrk(port, requestsFile, WARM_UP_SECONDS, sent)).requests
+  }
+}
+
+async function settledMisses({ countMisses, signal }: MeasureOptions): Promise<number | undefined> {
+  if ((await countMisses()) === undefined) return undefined
+  await sleep(COUNTERS_SETTLE_MS, undefined, { signal })
+  return countMisses()
+}

@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { LOAD_CPU } from './server.ts'
+
+const CONNECTIONS = 32
+
+/** What a client saw during one slice. */
+export interface Load {
+  requests: number
+  requestsPerSecond: number
+  /** Latency in ms. */
+  p50: number
+  p99: number
+}
+
+/**
+ * Loads the server at `port` for some seconds with requests of `file`, from a CPU of its own.
+ *
+ * @param from where in the file to go on, one request after the other; without it they are drawn at random
+ * @throws when a request failed or was answered with an error: figures of such a slice would mean nothing
+ */
+export async function runWrk(port: number, file: string, seconds: number, from?: number): Promise<Load> {
+  const script = join(import.meta.dirname, 'wrk.lua')
+  const options = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, `http://127.0.0.1:${port}`]
+  const order = from === undefined ? ['random', String(randomInt(2 ** 31))] : ['from', String(from)]
+  const args = ['-c', LOAD_CPU, 'wrk', ...options, '--', file, ...order]
+  const { stdout } = await promisify(execFile)('taskset', args)
+  const { requests, microseconds, p50, p99, failed, refused } = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{')))
+  if (failed + refused > 0 || requests === 0) {
+    throw new Error(`Of ${requests} requests ${failed} failed and ${refused} were answered with an error`)
+  }
+  return { requests, requestsPerSecond: (requests * 1e6) / microseconds, p50, p99 }
+}
