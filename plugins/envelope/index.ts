@@ -1,0 +1,67 @@
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { toFault } from './classify.ts'
+import { clientErrorHandler, refuseTunnel } from './client-errors.ts'
+import { documentErrors } from './documentation.ts'
+import { messageCheck } from './message.ts'
+import { notFoundHandler } from './not-found.ts'
+import { sendFault } from './render.ts'
+import { ErrorSchema, ProblemSchema } from './schema.ts'
+import { serializerFactory } from './serializers.ts'
+
+export * from './errors.ts'
+export * from './schema.ts'
+export { type EnvelopeServerOptions, serverOptions } from './server-options.ts'
+
+export interface EnvelopeOptions {
+  /** Characters of path and query together; more is 414. Default 8000, which RFC 9110 asks for at least. */
+  maxUrlLength?: number
+}
+
+const plugin: FastifyPluginCallback<EnvelopeOptions> = (app, options, done) => {
+  app.addSchema(ErrorSchema)
+  app.addSchema(ProblemSchema)
+  app.setSchemaController({ compilersFactory: { buildSerializer: serializerFactory() } })
+  app.addHook('onRoute', documentErrors)
+
+  app.addHook('onRequest', messageCheck(options.maxUrlLength ?? 8_000))
+  app.setErrorHandler(handleError)
+  handleNotFound(app)
+
+  app.server.on('connect', refuseTunnel)
+  // Node would answer these in its own words; as a request they meet `messageCheck`.
+  app.server.on('checkExpectation', app.routing)
+  warnWithoutServerOptions(app)
+  done()
+}
+
+function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const fault = toFault(error)
+  if (fault.status === 503) request.log.warn({ err: error }, fault.message)
+  else if (fault.status >= 500) request.log.error({ err: error }, fault.message)
+  else request.log.debug({ err: error }, fault.message)
+  return sendFault(request, reply, fault)
+}
+
+/**
+ * As an `onRequest` hook of the 404 context it runs after the hooks of all plugins, and before a body that nobody wants
+ * is read and parsed. Fastify takes every lifecycle hook here, its types name but two. The handler itself is for
+ * `reply.callNotFound()`.
+ */
+function handleNotFound(app: FastifyInstance): void {
+  const answer = notFoundHandler(app)
+  const hooks = { onRequest: (request: FastifyRequest, reply: FastifyReply) => void answer(request, reply) }
+  app.setNotFoundHandler(hooks as Parameters<FastifyInstance['setNotFoundHandler']>[0], answer)
+}
+
+function warnWithoutServerOptions(app: FastifyInstance): void {
+  // Fastify binds the handler, which keeps its name.
+  const own = app.server.listeners('clientError').some(({ name }) => name === `bound ${clientErrorHandler({}).name}`)
+  if (own) return
+  app.log.warn(
+    'envelope: without serverOptions() in Fastify({…}), bad URLs and what the HTTP parser refuses are answered by others'
+  )
+}
+
+export const envelopePlugin = fp(plugin, { name: 'envelope', fastify: '5.x' })
+export default envelopePlugin
