@@ -1,0 +1,28 @@
+import type { FastifyInstance } from 'fastify'
+import { ensureAccount, seedDemo } from '../db/seed.ts'
+import type { Config } from './config.ts'
+import { StartFailure } from './start-failure.ts'
+
+/**
+ * The accounts that exist once the service is ready: the administrator named by the environment, and the demo users —
+ * these only in `local` on embedded storage, so that a real database never gets known passwords by omission.
+ */
+export async function prepareAccounts(app: FastifyInstance, config: Config): Promise<void> {
+  const { ADMIN_EMAIL: email, ADMIN_USERNAME: username, ADMIN_PASSWORD: password } = config
+  if (email && username && password) {
+    const problem = app.passwords.problem(password, { email, username })
+    if (problem) throw new StartFailure(`ADMIN_PASSWORD: ${problem}`)
+    const created = await ensureAccount(app.database.transaction, app.passwords.hash, {
+      email,
+      username,
+      name: null,
+      password,
+      role: 'admin'
+    })
+    if (created) app.log.info({ username }, 'first administrator created')
+  }
+  if (hasDemoUsers(config)) await seedDemo(app.database.transaction, app.passwords.hash)
+}
+
+/** Whether this configuration seeds demo users without being asked. */
+export const hasDemoUsers = (config: Config) => config.ENVIRONMENT === 'local' && config.DATABASE_URL === undefined

@@ -1,0 +1,104 @@
+import { join } from 'node:path'
+import autoload from '@fastify/autoload'
+import cookie from '@fastify/cookie'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { loadCaller } from '../db/callers.ts'
+import accessTokens from '../plugins/access-tokens/index.ts'
+import auth from '../plugins/auth/index.ts'
+import changes from '../plugins/changes/index.ts'
+import database, { type OpenDatabase } from '../plugins/database/index.ts'
+import docs from '../plugins/docs/index.ts'
+import envelope, { serverOptions as envelopeServer } from '../plugins/envelope/index.ts'
+import health from '../plugins/health/index.ts'
+import logging, { serverOptions as loggingServer } from '../plugins/logging/index.ts'
+import metrics from '../plugins/metrics/index.ts'
+import passwords from '../plugins/passwords/index.ts'
+import redis from '../plugins/redis/index.ts'
+import securityHeaders, { constantHeaders } from '../plugins/security-headers/index.ts'
+import sessions from '../plugins/sessions/index.ts'
+import validation from '../plugins/validation/index.ts'
+import { prepareAccounts } from './accounts.ts'
+import { type Config, trustProxy } from './config.ts'
+import { openAppDatabase, prepareSchema } from './database.ts'
+import { scheduleCleanUp } from './jobs/cleanup.ts'
+import * as options from './options.ts'
+import { refuseStart } from './start-failure.ts'
+
+export interface BuildOptions {
+  /** A database opened by the caller, who closes it; otherwise the one that `config` names is opened and closed here. */
+  database?: OpenDatabase
+}
+
+/**
+ * The whole service, ready to listen. Each line names a capability; its options come from `config`.
+ *
+ * @throws when the database cannot be reached or its schema is not up to date
+ */
+export async function buildApp(config: Config, given: BuildOptions = {}): Promise<FastifyInstance> {
+  return build(config, 'server', given, async (app) => {
+    await app.register(cookie)
+    await app.register(passwords, options.passwords(config))
+    await app.register(accessTokens, options.accessTokens(config))
+    await app.register(auth, { load: (claims) => loadCaller(app.db, claims), kinds: ['session', 'user'] })
+    await app.register(autoload, {
+      dir: join(import.meta.dirname, '../routes'),
+      forceESM: true,
+      routeParams: true,
+      matchFilter: (path: string) => /\/index\.[jt]s$/.test(path),
+      options: options.routes(config)
+    })
+    await prepareAccounts(app, config)
+    if (app.database.kind === 'embedded') scheduleCleanUp(app)
+  })
+}
+
+/** The process that works in the background: the same foundation, health and metrics, and no API. */
+export async function buildWorker(config: Config, given: BuildOptions = {}): Promise<FastifyInstance> {
+  return build(config, 'worker', given, async (app) => scheduleCleanUp(app))
+}
+
+async function build(
+  config: Config,
+  module: 'server' | 'worker',
+  given: BuildOptions,
+  compose: (app: FastifyInstance) => Promise<void>
+): Promise<FastifyInstance> {
+  const logs = options.logging(config, module)
+  const app: FastifyInstance = Fastify({
+    ...loggingServer(logs),
+    ...envelopeServer({
+      headers: constantHeaders(),
+      bodyLimitBytes: config.BODY_LIMIT_BYTES,
+      requestTimeoutMs: config.REQUEST_TIMEOUT_MS
+    }),
+    trustProxy: trustProxy(config)
+  })
+  try {
+    const opened = given.database ?? (await openAppDatabase(config, app.log).catch(refuseStart))
+    if (given.database === undefined) app.addHook('onClose', () => opened.close())
+    await prepareSchema(opened, config)
+
+    await app.register(logging, logs)
+    await app.register(securityHeaders, {
+      allowedHosts: config.ALLOWED_HOSTS,
+      origins: config.CORS_ORIGINS,
+      credentials: true
+    })
+    await app.register(envelope)
+    await app.register(validation)
+    // Ahead of whatever mounts a route: only what comes later is in the document.
+    if (module === 'server') await app.register(docs, options.docs(config, app))
+    await app.register(health, { version: config.APP_VERSION })
+    await app.register(metrics, { token: config.METRICS_TOKEN, version: config.APP_VERSION })
+    await app.register(database, { database: opened })
+    await app.register(changes)
+    const redisOptions = options.redis(config)
+    if (redisOptions) await app.register(redis, redisOptions)
+    await app.register(sessions, options.sessions(config))
+    await compose(app)
+    return app
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+}

@@ -1,0 +1,50 @@
+import { isIP } from 'node:net'
+import type { ConfigValues, VariableName } from './config-schema.ts'
+import { parseAppKeys } from './keys.ts'
+
+export type Report = (name: VariableName, problem: string) => void
+
+/** What no variable's own schema can tell: what the environment asks for, and what contradicts each other. */
+export function checkTogether(config: ConfigValues, report: Report): void {
+  const local = config.ENVIRONMENT === 'local'
+  if (config.APP_KEYS !== undefined) {
+    const problem = parseAppKeys(config.APP_KEYS).problem
+    if (problem) report('APP_KEYS', problem)
+  }
+  if (!local) {
+    if (!config.DATABASE_URL && !config.DB_HOST) report('DATABASE_URL', 'is required outside ENVIRONMENT=local')
+    if (!config.JWT_SECRET) report('JWT_SECRET', 'is required outside ENVIRONMENT=local (openssl rand -base64 48)')
+    else if (new Set(config.JWT_SECRET).size < 12) report('JWT_SECRET', 'is too simple; use openssl rand -base64 48')
+    if (!config.APP_KEYS) report('APP_KEYS', 'is required outside ENVIRONMENT=local (k1:$(openssl rand -base64 32))')
+    if (config.ARGON2_MEMORY_KIB < 7168) report('ARGON2_MEMORY_KIB', 'must be at least 7168 outside ENVIRONMENT=local')
+  }
+  if (local && config.HOST && !['127.0.0.1', '::1'].includes(config.HOST)) {
+    report('HOST', 'must be 127.0.0.1 or ::1 while ENVIRONMENT=local, which has demo users and open docs')
+  }
+  if (config.DATABASE_URL && config.DB_HOST) report('DB_HOST', 'is set together with DATABASE_URL; use one')
+  if (config.DB_HOST && !config.DB_NAME) report('DB_NAME', 'is required with DB_HOST')
+  if (config.DB_HOST && !config.DB_USER) report('DB_USER', 'is required with DB_HOST')
+  const redis = [config.REDIS_URL, config.REDIS_HOST, config.REDIS_CLUSTER_NODES?.[0]].filter(Boolean)
+  if (redis.length > 1) report('REDIS_URL', 'REDIS_HOST and REDIS_CLUSTER_NODES exclude each other; use one')
+  if (config.COOKIE_SAMESITE === 'none' && !(config.COOKIE_SECURE ?? !local)) {
+    report('COOKIE_SECURE', 'must be true with COOKIE_SAMESITE=none')
+  }
+  const admin = (['ADMIN_EMAIL', 'ADMIN_USERNAME', 'ADMIN_PASSWORD'] as const).filter((name) => config[name])
+  if (admin.length === 1 || admin.length === 2) {
+    report(admin[0] ?? 'ADMIN_EMAIL', 'needs all of ADMIN_EMAIL, ADMIN_USERNAME and ADMIN_PASSWORD')
+  }
+  if (config.REFRESH_TOKEN_DAYS > config.SESSION_MAX_DAYS) {
+    report('REFRESH_TOKEN_DAYS', 'must not exceed SESSION_MAX_DAYS')
+  }
+  if (!config.TRUST_PROXY?.every(isAddressRange)) {
+    report('TRUST_PROXY', 'must be a list of IP addresses, CIDR ranges, loopback, linklocal or uniquelocal')
+  }
+}
+
+function isAddressRange(text: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true
+  const [address = '', bits, ...rest] = text.split('/')
+  const size = { 4: 32, 6: 128 }[isIP(address)]
+  if (size === undefined || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= size)
+}

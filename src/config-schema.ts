@@ -1,0 +1,186 @@
+import { type SchemaOptions, type Static, type TLiteral, type TUnion, Type } from '@sinclair/typebox'
+
+/** What a variable's schema carries besides JSON Schema: read by the loader and by the generated documentation. */
+export interface VariableOptions extends SchemaOptions {
+  description: string
+  group?: string
+  unit?: string
+  /** Never printed; may also come from a file named by `<NAME>_FILE`. */
+  secret?: boolean
+}
+
+type Options<T> = SchemaOptions & { default: T; unit?: string }
+type Optional = SchemaOptions & { secret?: boolean }
+
+/** Builders of one group's variables. */
+function group(name: string) {
+  return {
+    text: (description: string, options: Options<string>) => Type.String({ description, group: name, ...options }),
+    optional: (description: string, options: Optional = {}) =>
+      Type.Optional(Type.String({ description, group: name, minLength: 1, ...options })),
+    integer: (description: string, minimum: number, maximum: number, options: Options<number>) =>
+      Type.Integer({ description, group: name, minimum, maximum, ...options }),
+    flag: (description: string, value: boolean) => Type.Boolean({ description, group: name, default: value }),
+    optionalFlag: (description: string) => Type.Optional(Type.Boolean({ description, group: name })),
+    list: (description: string) =>
+      Type.Array(Type.String({ minLength: 1 }), { description, group: name, default: [], unit: 'comma separated' }),
+    choice: <const V extends string[]>(description: string, values: V, value: V[number]) =>
+      // TypeBox cannot infer the tuple of literals from a mapped array.
+      Type.Union(values.map((v) => Type.Literal(v)) as { [K in keyof V]: TLiteral<V[K]> }, {
+        description,
+        group: name,
+        default: value
+      }) as TUnion<{ [K in keyof V]: TLiteral<V[K]> }>
+  }
+}
+
+const app = group('Application')
+const server = group('Server')
+const logs = group('Logging')
+const database = group('Database')
+const redis = group('Redis')
+const tokens = group('Tokens and cookies')
+const passwords = group('Passwords')
+const admin = group('First administrator')
+const metrics = group('Metrics')
+
+/** Every variable the service reads, with type, bounds, default and meaning. */
+export const configSchema = Type.Object({
+  ENVIRONMENT: app.choice(
+    'Where this runs. `local` listens on 127.0.0.1 only and may run embedded; the others need real servers and secrets',
+    ['local', 'staging', 'production'],
+    'local'
+  ),
+  APP_NAME: app.text('Name in the documentation, the banner and token issuers', { default: 'Plinth', minLength: 1 }),
+  APP_DESCRIPTION: app.text('Description in the OpenAPI document', {
+    default: 'Production-ready HTTP API on Fastify.'
+  }),
+  APP_VERSION: app.text('Version shown by `GET /`, the documentation and metrics', { default: '0.1.0' }),
+  WELCOME_MESSAGE: app.text('Message of `GET /`', { default: 'Welcome to Plinth' }),
+  CONTACT_NAME: app.optional('Contact in the OpenAPI document'),
+  CONTACT_EMAIL: app.optional('Contact address in the OpenAPI document', { format: 'email' }),
+  LICENSE_NAME: app.text('Licence in the OpenAPI document', { default: 'MIT' }),
+  DATA_DIR: app.text('Folder of the embedded database and generated secrets', { default: '.data', minLength: 1 }),
+
+  HOST: server.optional('Address to listen on; default 127.0.0.1 in `local`, else 0.0.0.0'),
+  PORT: server.integer('Port to listen on; 0 takes a free one', 0, 65_535, { default: 3000 }),
+  PUBLIC_URL: server.optional('Address under which clients reach the service, without a trailing slash', {
+    format: 'url'
+  }),
+  TRUST_PROXY: server.list(
+    'Proxies whose `X-Forwarded-*` headers count: addresses, CIDR ranges or `loopback`; none by default'
+  ),
+  ALLOWED_HOSTS: server.list('Accepted `Host` names (`*.example.com` for sub-domains); empty accepts any'),
+  CORS_ORIGINS: server.list(
+    'Origins that browsers may call from, exactly as in the `Origin` header; empty turns CORS off'
+  ),
+  BODY_LIMIT_BYTES: server.integer('Largest accepted request body', 1024, 104_857_600, {
+    default: 1_048_576,
+    unit: 'bytes'
+  }),
+  REQUEST_TIMEOUT_MS: server.integer('Time to receive a whole request', 1000, 600_000, { default: 30_000, unit: 'ms' }),
+  SHUTDOWN_GRACE_SECONDS: server.integer('Time a stop may take before it is forced', 1, 600, {
+    default: 20,
+    unit: 's'
+  }),
+  DRAIN_SECONDS: server.integer('Time between "not ready" and closing, for load balancers to notice', 0, 300, {
+    default: 0,
+    unit: 's'
+  }),
+  UV_THREADPOOL_SIZE: server.integer('Threads for password hashing and file access', 1, 128, { default: 4 }),
+
+  LOG_LEVEL: logs.choice(
+    'Least severe level that is logged',
+    ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    'info'
+  ),
+  LOG_FORMAT: logs.choice('`auto` is pretty in a terminal and JSON otherwise', ['auto', 'pretty', 'json'], 'auto'),
+  LOG_FILE: logs.optional('File to log into instead of standard output (10 MB × 5, rotated)'),
+  LOG_CALLER: logs.flag('Add the source file and line of the caller (pretty format only)', false),
+
+  DATABASE_URL: database.optional(
+    'PostgreSQL of the service, `postgres://…`; without it the embedded database is used',
+    {
+      secret: true,
+      format: 'postgres-url'
+    }
+  ),
+  MIGRATION_DATABASE_URL: database.optional(
+    'PostgreSQL as the owner of the schema, a direct connection, for migrations; default DATABASE_URL',
+    { secret: true, format: 'postgres-url' }
+  ),
+  DB_HOST: database.optional('Instead of DATABASE_URL: host'),
+  DB_PORT: database.integer('Instead of DATABASE_URL: port', 1, 65_535, { default: 5432 }),
+  DB_NAME: database.optional('Instead of DATABASE_URL: database'),
+  DB_USER: database.optional('Instead of DATABASE_URL: user'),
+  DB_PASSWORD: database.optional('Instead of DATABASE_URL: password', { secret: true }),
+  DB_SSL: database.choice(
+    'TLS to the database: `require` encrypts, `verify-full` also checks the certificate',
+    ['disable', 'require', 'verify-full'],
+    'disable'
+  ),
+  DB_ECHO: database.flag('Log every SQL text (never its values)', false),
+  DB_POOL_SIZE: database.integer('Connections kept open', 1, 1000, { default: 10 }),
+  DB_MAX_OVERFLOW: database.integer('Further connections under load', 0, 1000, { default: 10 }),
+  DB_POOL_TIMEOUT: database.integer('Wait for a free connection, then 503', 1, 300, { default: 5, unit: 's' }),
+  DB_POOL_RECYCLE: database.integer('Age at which a connection is replaced', 1, 86_400, { default: 1800, unit: 's' }),
+  DB_STATEMENT_TIMEOUT_MS: database.integer('Longest statement', 10, 600_000, { default: 10_000, unit: 'ms' }),
+  DB_LOCK_TIMEOUT_MS: database.integer('Longest wait for a lock', 10, 600_000, { default: 3000, unit: 'ms' }),
+  DB_IDLE_IN_TRANSACTION_TIMEOUT_MS: database.integer('Longest pause inside a transaction', 10, 600_000, {
+    default: 10_000,
+    unit: 'ms'
+  }),
+  DB_PREPARED_STATEMENTS: database.flag(
+    'Named prepared statements; turn off behind PgBouncer in transaction mode',
+    true
+  ),
+  MIGRATE_ON_START: database.flag('Migrate at start on PostgreSQL too (embedded always does)', false),
+
+  REDIS_URL: redis.optional('Redis, `redis://…` or `rediss://…` for TLS; optional', {
+    secret: true,
+    format: 'redis-url'
+  }),
+  REDIS_HOST: redis.optional('Instead of REDIS_URL: host'),
+  REDIS_PORT: redis.integer('Instead of REDIS_URL: port', 1, 65_535, { default: 6379 }),
+  REDIS_PASSWORD: redis.optional('Instead of REDIS_URL: password', { secret: true }),
+  REDIS_DB: redis.integer('Instead of REDIS_URL: database number', 0, 1024, { default: 0 }),
+  REDIS_TLS: redis.flag('Instead of REDIS_URL: use TLS', false),
+  REDIS_CLUSTER_NODES: redis.list('Instead of REDIS_URL: `host:port` of Redis Cluster nodes'),
+  REDIS_CONNECT_TIMEOUT_MS: redis.integer('Longest wait for a connection', 50, 60_000, { default: 1000, unit: 'ms' }),
+  REDIS_COMMAND_TIMEOUT_MS: redis.integer('Longest wait for an answer', 10, 60_000, { default: 150, unit: 'ms' }),
+  REDIS_PREFIX: redis.text('Prefix of every key', { default: 'plinth:', pattern: '^[\\w:-]*$' }),
+
+  APP_KEYS: tokens.optional('Own keys, `kid:base64url(≥ 32 bytes),…`: the first signs, all verify', { secret: true }),
+  JWT_SECRET: tokens.optional('Secret that signs access tokens, at least 32 bytes', { secret: true, minLength: 32 }),
+  JWT_ISSUER: tokens.text('`iss` of access tokens', { default: 'plinth', minLength: 1 }),
+  JWT_AUDIENCE: tokens.text('`aud` of access tokens', { default: 'plinth-api', minLength: 1 }),
+  ACCESS_TOKEN_MINUTES: tokens.integer('Life of an access token', 1, 1440, { default: 15, unit: 'min' }),
+  REFRESH_TOKEN_DAYS: tokens.integer('Session ends after this long without use', 1, 365, { default: 30, unit: 'days' }),
+  SESSION_MAX_DAYS: tokens.integer('Session ends after this long in any case', 1, 3650, { default: 90, unit: 'days' }),
+  REFRESH_REUSE_GRACE_SECONDS: tokens.integer('Time in which a used refresh token gives the same successor', 0, 300, {
+    default: 10,
+    unit: 's'
+  }),
+  COOKIE_SECURE: tokens.optionalFlag('`Secure` on the refresh cookie; default: everywhere but in `local`'),
+  COOKIE_SAMESITE: tokens.choice('`SameSite` of the refresh cookie', ['lax', 'strict', 'none'], 'lax'),
+
+  ARGON2_MEMORY_KIB: passwords.integer('Memory of one argon2id hash', 8, 4_194_304, { default: 19_456, unit: 'KiB' }),
+  ARGON2_TIME_COST: passwords.integer('Passes of one argon2id hash', 1, 100, { default: 2 }),
+  ARGON2_PARALLELISM: passwords.integer('Lanes of one argon2id hash', 1, 16, { default: 1 }),
+  ARGON2_CONCURRENCY: passwords.integer('Hashes at once', 1, 128, { default: 2 }),
+  ARGON2_QUEUE: passwords.integer('Hashes that may wait; beyond 503', 0, 10_000, { default: 64 }),
+  PASSWORD_MIN_LENGTH: passwords.integer('Shortest password', 8, 128, { default: 8, unit: 'characters' }),
+  PASSWORD_REQUIRE_CLASSES: passwords.flag('Ask for upper case, lower case and a digit', false),
+
+  ADMIN_EMAIL: admin.optional('E-mail of the first administrator, created once at start', { format: 'email' }),
+  ADMIN_USERNAME: admin.optional('Username of the first administrator'),
+  ADMIN_PASSWORD: admin.optional('Password of the first administrator', { secret: true, minLength: 8 }),
+
+  METRICS_TOKEN: metrics.optional('Bearer token for `/metrics`; without it only loopback may read', {
+    secret: true,
+    minLength: 16
+  })
+})
+
+export type ConfigValues = Static<typeof configSchema>
+export type VariableName = keyof ConfigValues

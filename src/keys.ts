@@ -1,0 +1,29 @@
+import { hkdfSync } from 'node:crypto'
+
+/** A key of our own: its id and at least 32 bytes. */
+export interface AppKey {
+  kid: string
+  key: Buffer
+}
+
+/** Parses `APP_KEYS` (`kid:base64url,…`); `problem` says what is wrong without showing a value. */
+export function parseAppKeys(text: string): { keys: AppKey[]; problem?: string } {
+  const keys: AppKey[] = []
+  for (const part of text.split(',')) {
+    const [kid = '', secret = '', rest] = part.trim().split(':')
+    const key = Buffer.from(secret, 'base64url')
+    if (rest !== undefined || !/^[\w-]{1,32}$/.test(kid)) return { keys, problem: 'must be a list of kid:base64url' }
+    if (!/^[\w+/=-]+$/.test(secret) || key.length < 32) return { keys, problem: 'needs at least 32 bytes in each key' }
+    if (keys.some((other) => other.kid === kid)) return { keys, problem: 'names one kid twice' }
+    keys.push({ kid, key })
+  }
+  return { keys }
+}
+
+/** Keys for one purpose (HKDF-SHA256, RFC 5869): a key leaked from one purpose says nothing about another. */
+export function derivedKeys(appKeys: string, purpose: string): AppKey[] {
+  return parseAppKeys(appKeys).keys.map(({ kid, key }) => ({
+    kid,
+    key: Buffer.from(hkdfSync('sha256', key, '', `plinth:${purpose}`, 32))
+  }))
+}

@@ -1,0 +1,115 @@
+import type { FastifyInstance } from 'fastify'
+import { findUserByIdentifier, isAdmin } from '../db/users.ts'
+import type { AccessTokensOptions } from '../plugins/access-tokens/index.ts'
+import type { DocsAccess, DocsOptions } from '../plugins/docs/index.ts'
+import type { LoggingOptions } from '../plugins/logging/index.ts'
+import type { PasswordsOptions } from '../plugins/passwords/index.ts'
+import type { RedisOptions } from '../plugins/redis/index.ts'
+import type { SessionsOptions } from '../plugins/sessions/index.ts'
+import type { AuthRouteOptions } from '../routes/api/v1/auth/index.ts'
+import type { RootOptions } from '../routes/index.ts'
+import type { Config } from './config.ts'
+import { derivedKeys } from './keys.ts'
+
+export const logging = (config: Config, module: 'server' | 'worker'): LoggingOptions => ({
+  level: config.LOG_LEVEL,
+  format: config.LOG_FORMAT,
+  caller: config.LOG_CALLER,
+  name: config.APP_NAME,
+  module,
+  redact: ['database_url', 'redis_url', 'app_keys'],
+  ...(config.LOG_FILE && { file: config.LOG_FILE })
+})
+
+export function redis(config: Config): RedisOptions | null {
+  const common = {
+    prefix: config.REDIS_PREFIX,
+    connectTimeoutMs: config.REDIS_CONNECT_TIMEOUT_MS,
+    commandTimeoutMs: config.REDIS_COMMAND_TIMEOUT_MS
+  }
+  if (config.REDIS_URL) return { ...common, url: config.REDIS_URL }
+  if (config.REDIS_CLUSTER_NODES.length > 0) return { ...common, nodes: config.REDIS_CLUSTER_NODES }
+  return null
+}
+
+export const passwords = (config: Config): PasswordsOptions => ({
+  memoryKiB: config.ARGON2_MEMORY_KIB,
+  timeCost: config.ARGON2_TIME_COST,
+  parallelism: config.ARGON2_PARALLELISM,
+  concurrency: config.ARGON2_CONCURRENCY,
+  queue: config.ARGON2_QUEUE,
+  minLength: config.PASSWORD_MIN_LENGTH,
+  requireClasses: config.PASSWORD_REQUIRE_CLASSES
+})
+
+export const accessTokens = (config: Config): AccessTokensOptions => ({
+  keys: [{ algorithm: 'HS256', secret: config.JWT_SECRET }],
+  issuer: config.JWT_ISSUER,
+  audience: config.JWT_AUDIENCE,
+  ttlSeconds: config.ACCESS_TOKEN_MINUTES * 60
+})
+
+export const sessions = (config: Config): SessionsOptions => ({
+  keys: derivedKeys(config.APP_KEYS, 'refresh-token'),
+  idleDays: config.REFRESH_TOKEN_DAYS,
+  maxDays: config.SESSION_MAX_DAYS,
+  graceSeconds: config.REFRESH_REUSE_GRACE_SECONDS
+})
+
+export const docs = (config: Config, app: FastifyInstance): DocsOptions => ({
+  access: docsAccess(config, app),
+  info: {
+    title: config.APP_NAME,
+    version: config.APP_VERSION,
+    description: config.APP_DESCRIPTION,
+    license: { name: config.LICENSE_NAME },
+    ...((config.CONTACT_NAME || config.CONTACT_EMAIL) && {
+      contact: {
+        ...(config.CONTACT_NAME && { name: config.CONTACT_NAME }),
+        ...(config.CONTACT_EMAIL && { email: config.CONTACT_EMAIL })
+      }
+    })
+  },
+  servers: [{ url: config.PUBLIC_URL ?? '/' }],
+  tags: [
+    { name: 'auth', description: 'Registering, signing in and out, tokens' },
+    { name: 'users', description: 'Accounts' },
+    { name: 'todos', description: 'Private lists of things to do' },
+    { name: 'service', description: 'What this service is' },
+    { name: 'health', description: 'Whether it runs and can take traffic' },
+    { name: 'metrics', description: 'Figures for monitoring' }
+  ],
+  tokenUrl: '/api/v1/auth/token'
+})
+
+/** Open on the developer's machine, for administrators (HTTP Basic) in staging, absent in production. */
+function docsAccess(config: Config, app: FastifyInstance): DocsAccess {
+  if (config.ENVIRONMENT === 'local') return 'open'
+  if (config.ENVIRONMENT === 'production') return 'closed'
+  return {
+    async check(username, password) {
+      const user = await findUserByIdentifier(app.db, username)
+      const { valid } = await app.passwords.verify(user?.password_hash ?? null, password)
+      return valid && user?.is_active === true && (await isAdmin(app.db, user.user_id))
+    }
+  }
+}
+
+export const routes = (config: Config): AuthRouteOptions & RootOptions => ({
+  welcome: {
+    message: config.WELCOME_MESSAGE,
+    name: config.APP_NAME,
+    version: config.APP_VERSION,
+    links: {
+      api: '/api/v1',
+      health: '/health',
+      ...(config.ENVIRONMENT !== 'production' && { docs: '/docs', redoc: '/redoc', openapi: '/openapi.json' })
+    }
+  },
+  refreshCookie: {
+    secure: config.COOKIE_SECURE,
+    sameSite: config.COOKIE_SAMESITE,
+    maxAgeSeconds: config.REFRESH_TOKEN_DAYS * 86_400,
+    origins: [...config.CORS_ORIGINS, ...(config.PUBLIC_URL ? [new URL(config.PUBLIC_URL).origin] : [])]
+  }
+})

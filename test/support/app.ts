@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import type { Test } from 'tap'
+import { buildApp } from '../../src/app.ts'
+import { type Config, loadConfig } from '../../src/config.ts'
+import { generateSecrets, withLocalSecrets } from '../../src/secrets.ts'
+import { testDatabase } from './database.ts'
+
+/** `embedded` runs on PGlite and memory, `services` on PostgreSQL and Redis; the runner sets it. */
+export const mode = process.env.TEST_MODE === 'services' ? 'services' : 'embedded'
+
+type Variables = Record<string, string | undefined>
+
+/** A valid configuration with cheap hashing and a data folder of its own; `variables` override it. */
+export function testConfig(t: Test, variables: Variables = {}): Config {
+  const dataDir = mkdtempSync(join(tmpdir(), 'plinth-test-'))
+  t.teardown(() => rmSync(dataDir, { recursive: true, force: true }))
+  return withLocalSecrets(
+    loadConfig({
+      ...generateSecrets(),
+      DATA_DIR: dataDir,
+      LOG_LEVEL: 'silent',
+      LOG_FORMAT: 'json',
+      ARGON2_MEMORY_KIB: '64',
+      ARGON2_TIME_COST: '1',
+      PORT: '0',
+      ...variables
+    })
+  )
+}
+
+/** The whole service on a migrated database of its own, in the mode of this run; closed at teardown. */
+export async function startApp(t: Test, variables?: Variables): Promise<FastifyInstance> {
+  const app = await buildTestApp(t, variables)
+  await app.ready()
+  return app
+}
+
+/** `startApp` before it is ready, so that a test can add to it. */
+export async function buildTestApp(t: Test, variables: Variables = {}): Promise<FastifyInstance> {
+  const database = await testDatabase(t, mode)
+  const services = { DATABASE_URL: database.url, REDIS_URL: redisUrl, REDIS_PREFIX: `test:${crypto.randomUUID()}:` }
+  const config = testConfig(t, { ...(mode === 'services' ? services : {}), ...variables })
+  const app = await buildApp(config, database.open ? { database: database.open } : {})
+  t.teardown(() => app.close())
+  return app
+}
+
+export const redisUrl = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379'
+
+/** A registered and signed-in person, and `inject` options that carry their access token. */
+export async function signUp(app: FastifyInstance, username = `u${crypto.randomUUID().slice(0, 12)}`) {
+  const account = { email: `${username}@example.com`, username, password: `Secret-${username}` }
+  const registered = await app.inject({ method: 'POST', url: '/api/v1/auth/register', payload: account })
+  if (registered.statusCode !== 201) throw new Error(`register: ${registered.statusCode} ${registered.body}`)
+  return { ...account, id: registered.json().data.id as string, ...(await signIn(app, account)) }
+}
+
+/** Signs in with delivery by body. */
+export async function signIn(app: FastifyInstance, { email, password }: { email: string; password: string }) {
+  const payload = { identifier: email, password, delivery: 'body' }
+  const answer = await app.inject({ method: 'POST', url: '/api/v1/auth/login', payload })
+  if (answer.statusCode !== 200) throw new Error(`login: ${answer.statusCode} ${answer.body}`)
+  const { access_token, refresh_token } = answer.json().data
+  return {
+    accessToken: access_token as string,
+    refreshToken: refresh_token as string,
+    headers: { authorization: `Bearer ${access_token}` }
+  }
+}
