@@ -1,0 +1,77 @@
+import type { Transaction } from 'kysely'
+import type { Database } from './types.ts'
+import { insertUser, normalizeEmail, normalizeUsername } from './users.ts'
+
+/** Sign-ins that exist only in `ENVIRONMENT=local`, on embedded storage or after `npm run seed -- --demo`. */
+export const demoUsers = [
+  { email: 'admin@example.com', username: 'admin', name: 'Demo Admin', password: 'Admin-demo-1', role: 'admin' },
+  { email: 'demo@example.com', username: 'demo', name: 'Demo User', password: 'User-demo-1', role: 'user' }
+] as const
+
+export interface Account {
+  email: string
+  username: string
+  name: string | null
+  password: string
+  role: 'admin' | 'user'
+}
+
+type Transact = <T>(fn: (trx: Transaction<Database>) => Promise<T>) => Promise<T>
+
+/**
+ * Creates the account unless its e-mail address or username is taken, also by a process that starts at the same moment.
+ * An existing account is never touched.
+ *
+ * @returns whether it was created
+ */
+export async function ensureAccount(
+  transaction: Transact,
+  hash: (password: string) => Promise<string>,
+  account: Account
+): Promise<boolean> {
+  const username = normalizeUsername(account.username)
+  if (username === null) throw new Error('a username has 3 to 30 of a–z, 0–9, "_", "." and "-"')
+  const email = normalizeEmail(account.email)
+  if (await transaction((trx) => isTaken(trx, email, username))) return false
+  const user = { email, username, name: account.name, password_hash: await hash(account.password), is_verified: true }
+  return transaction((trx) => insertUser(trx, user, account.role)).then(
+    () => true,
+    (error) => {
+      if (error.code === '23505') return false
+      throw error
+    }
+  )
+}
+
+async function isTaken(trx: Transaction<Database>, email: string, username: string): Promise<boolean> {
+  const row = await trx
+    .selectFrom('users')
+    .select('id')
+    .where((eb) => eb.or([eb('email', '=', email), eb('username', '=', username)]))
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Adds the demo users, each with a todo to look at; existing ones stay as they are. */
+export async function seedDemo(transaction: Transact, hash: (password: string) => Promise<string>): Promise<number> {
+  let created = 0
+  for (const user of demoUsers) {
+    if (!(await ensureAccount(transaction, hash, user))) continue
+    created += 1
+    await transaction((trx) =>
+      trx
+        .insertInto('todos')
+        .columns(['owner_id', 'title'])
+        .expression((eb) =>
+          eb
+            .selectFrom('users')
+            .select((e) => ['users.id', e.val('Read the documentation at /docs').as('title')])
+            .where('username', '=', user.username)
+            .where('deleted_at', 'is', null)
+        )
+        .execute()
+    )
+  }
+  return created
+}

@@ -1,0 +1,67 @@
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
+import type { ChangesTable } from '../plugins/changes/index.ts'
+import type { SessionsTable } from '../plugins/sessions/index.ts'
+
+/** A timestamp: ISO 8601 UTC text when read; set by the database unless given. */
+export type Timestamp = ColumnType<string, string | undefined, string>
+export type NullableTimestamp = ColumnType<string | null, string | null | undefined, string | null>
+
+/** What every resource has: an internal key for joins, a public one for clients, and a version that each update raises. */
+interface Resource {
+  id: GeneratedAlways<number>
+  public_id: Generated<string>
+  created_at: Timestamp
+  updated_at: Timestamp
+  row_version: Generated<number>
+}
+
+export interface UsersTable extends Resource {
+  /** Lower case. Unique among users that are not deleted. */
+  email: string
+  /** Lower case. Unique among users that are not deleted. */
+  username: string
+  name: string | null
+  profile_image_url: string | null
+  password_hash: string
+  is_active: Generated<boolean>
+  is_verified: Generated<boolean>
+  deleted_at: NullableTimestamp
+}
+
+export interface RolesTable extends Resource {
+  name: string
+  description: string | null
+  /** Passes every check: being an administrator is this flag, never a name. */
+  is_admin: Generated<boolean>
+  /** Cannot be renamed, disabled or deleted. */
+  is_protected: Generated<boolean>
+  is_active: Generated<boolean>
+}
+
+export interface UserRolesTable {
+  user_id: number
+  role_id: number
+  created_at: Timestamp
+}
+
+export interface TodosTable extends Resource {
+  owner_id: number
+  title: string
+  description: string | null
+  completed: Generated<boolean>
+  deleted_at: NullableTimestamp
+}
+
+/** Every table of the service. */
+export interface Database {
+  changes: ChangesTable
+  roles: RolesTable
+  sessions: SessionsTable
+  todos: TodosTable
+  user_roles: UserRolesTable
+  users: UsersTable
+}
+
+declare module '../plugins/database/index.ts' {
+  interface Tables extends Database {}
+}

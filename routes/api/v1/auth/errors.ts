@@ -1,0 +1,23 @@
+import { createError } from '@fastify/error'
+
+/** One answer for an unknown user and a wrong password. */
+export const InvalidCredentials = createError('INVALID_CREDENTIALS', 'The identifier or the password is wrong', 401)
+export const AccountInactive = createError('ACCOUNT_INACTIVE', 'This account is deactivated', 403)
+export const CrossSiteRequest = createError(
+  'CROSS_SITE_REQUEST',
+  'The refresh cookie is accepted from this site only; other clients send the token in the body',
+  403
+)
+export const TwoRefreshTokens = createError(
+  'TWO_REFRESH_TOKENS',
+  'Send the refresh token in the cookie or in the body, not both',
+  400
+)
+
+/** RFC 6749 §5.2: the argument names the missing parameters. */
+export const InvalidTokenRequest = createError<[string]>('INVALID_REQUEST', 'This grant needs %s', 400)
+export const UnsupportedGrantType = createError(
+  'UNSUPPORTED_GRANT_TYPE',
+  'The grants are password and refresh_token',
+  400
+)

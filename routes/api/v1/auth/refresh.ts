@@ -1,0 +1,25 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { RefreshTokenInvalid, RefreshTokenReused } from '../../../../plugins/sessions/errors.ts'
+import { findActiveUser } from './queries.ts'
+import { bearer, client } from './sign-in.ts'
+
+/**
+ * Exchanges a refresh token for its successor and a new access token.
+ *
+ * @throws RefreshTokenInvalid | RefreshTokenReused
+ */
+export async function refresh(app: FastifyInstance, request: FastifyRequest, token: string) {
+  const rotation = await app.database.transaction(async (trx) => {
+    const rotated = await app.sessions.rotate(trx, token, client(request))
+    if (rotated.outcome === 'invalid' || rotated.outcome === 'reused') return rotated
+    const userId = await findActiveUser(trx, rotated.session.user_id)
+    if (userId === undefined) throw new RefreshTokenInvalid()
+    return { ...rotated, userId }
+  })
+  // Thrown after the commit: the reused session has to stay revoked although the request is refused.
+  if (rotation.outcome === 'reused') throw new RefreshTokenReused()
+  if (rotation.outcome === 'invalid') throw new RefreshTokenInvalid()
+
+  const access = app.accessTokens.sign({ sub: rotation.userId, sid: rotation.session.id })
+  return { refreshToken: rotation.refreshToken, tokens: bearer(access.token, access.expiresIn) }
+}

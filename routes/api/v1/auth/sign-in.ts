@@ -1,0 +1,39 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Transaction } from 'kysely'
+import type { Database } from '../../../../db/types.ts'
+import { findUserByIdentifier } from '../../../../db/users.ts'
+import { AccountInactive, InvalidCredentials } from './errors.ts'
+import { confirmPassword } from './queries.ts'
+
+/**
+ * Proves the password and opens a session. An unknown identifier costs the same time as a wrong password, and whether
+ * an account is deactivated is told only to who knows its password.
+ *
+ * @throws InvalidCredentials | AccountInactive | PasswordsBusy
+ */
+export async function signIn(app: FastifyInstance, request: FastifyRequest, identifier: string, password: string) {
+  const found = await findUserByIdentifier(app.db, identifier)
+  const { valid, rehash } = await app.passwords.verify(found?.password_hash ?? null, password)
+  if (found === undefined || !valid) throw new InvalidCredentials()
+  if (!found.is_active) throw new AccountInactive()
+
+  const { user_id, password_hash, ...user } = found
+  const upgraded = rehash ? await app.passwords.hash(password) : password_hash
+  const session = await app.database.transaction(async (trx: Transaction<Database>) => {
+    // The password may have changed, or the account may have been closed, while it was being hashed.
+    if (!(await confirmPassword(trx, user_id, password_hash, upgraded))) throw new InvalidCredentials()
+    return app.sessions.create(trx, { user_id, ...client(request) })
+  })
+  const { token, expiresIn } = app.accessTokens.sign({ sub: user.id, sid: session.id })
+  return { user, refreshToken: session.refreshToken, tokens: bearer(token, expiresIn) }
+}
+
+/** The members of a token answer that RFC 6749 §5.1 names. */
+export const bearer = (access_token: string, expires_in: number) =>
+  ({ access_token, token_type: 'Bearer', expires_in }) as const
+
+/** What a session remembers of its client. */
+export const client = (request: FastifyRequest) => ({
+  user_agent: request.headers['user-agent'] ?? null,
+  ip: request.ip
+})

@@ -1,0 +1,116 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { NotFound } from '../../../../plugins/envelope/errors.ts'
+import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
+import { deleteTodo, findTodo, insertTodo, listTodos, updateTodo } from './queries.ts'
+import { Todo, TodoCreate, TodoParams, TodoUpdate } from './schema.ts'
+
+const todos: FastifyPluginAsyncTypebox = async (app) => {
+  app.post(
+    '',
+    {
+      config: { auth: 'required' },
+      schema: {
+        operationId: 'createTodo',
+        tags: ['todos'],
+        summary: 'Create a todo',
+        description: 'Adds a todo to the list of the caller.',
+        body: TodoCreate,
+        response: { 201: envelope(Todo) }
+      }
+    },
+    async (request, reply) => {
+      const { status, body, location } = await request.transaction(async (trx) => {
+        const todo = await insertTodo(trx, request.caller.user_id, request.body)
+        return { status: 201, body: success('Todo created successfully', todo), location: `/api/v1/todos/${todo.id}` }
+      })
+      return reply.code(status).header('location', location).send(body)
+    }
+  )
+
+  app.get(
+    '',
+    {
+      config: { auth: 'required' },
+      schema: {
+        operationId: 'listTodos',
+        tags: ['todos'],
+        summary: 'List todos',
+        description: 'The todos of the caller, newest first. A page beyond the end is empty.',
+        querystring: PageQuery,
+        response: { 200: pageEnvelope(Todo) }
+      }
+    },
+    async ({ caller, query }) =>
+      page('Todos', await listTodos(app.db, caller.user_id, query.page, query.items_per_page))
+  )
+
+  app.get(
+    '/:todo_id',
+    {
+      config: { auth: 'required' },
+      schema: {
+        operationId: 'getTodo',
+        tags: ['todos'],
+        summary: 'Read a todo',
+        description: 'One todo of the caller. Those of others answer like absent ones.',
+        params: TodoParams,
+        response: { 200: envelope(Todo), ...errors(404) }
+      }
+    },
+    async ({ caller, params }) => {
+      const todo = await findTodo(app.db, caller.user_id, params.todo_id)
+      if (todo === undefined) throw new NotFound('Todo not found')
+      return success('Todo', todo)
+    }
+  )
+
+  app.patch(
+    '/:todo_id',
+    {
+      config: { auth: 'required' },
+      schema: {
+        operationId: 'updateTodo',
+        tags: ['todos'],
+        summary: 'Change a todo',
+        description: 'Only the sent fields change; `null` clears the description.',
+        params: TodoParams,
+        body: TodoUpdate,
+        response: { 200: envelope(Todo), ...errors(404) }
+      }
+    },
+    async (request) => {
+      const { body } = await request.transaction(async (trx) => {
+        const todo = await updateTodo(trx, request.caller.user_id, request.params.todo_id, request.body)
+        if (todo === undefined) throw new NotFound('Todo not found')
+        return { status: 200, body: success('Todo updated successfully', todo) }
+      })
+      return body
+    }
+  )
+
+  app.delete(
+    '/:todo_id',
+    {
+      config: { auth: 'required' },
+      schema: {
+        operationId: 'deleteTodo',
+        tags: ['todos'],
+        summary: 'Delete a todo',
+        description: 'The todo disappears from every list.',
+        params: TodoParams,
+        response: { 204: Type.Null({ description: 'Deleted' }), ...errors(404) }
+      }
+    },
+    async (request, reply) => {
+      await request.transaction(async (trx) => {
+        if (!(await deleteTodo(trx, request.caller.user_id, request.params.todo_id)))
+          throw new NotFound('Todo not found')
+        return { status: 204, body: null }
+      })
+      return reply.code(204).send(null)
+    }
+  )
+}
+
+export default todos
