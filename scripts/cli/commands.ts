@@ -1,0 +1,78 @@
+import { migrateUp } from '../../db/migrate.ts'
+import { openMigrationDatabase } from '../../src/database.ts'
+import { cleanUp } from '../../src/jobs/cleanup.ts'
+import { UsageError } from '../main.ts'
+import { readConfig, withApp } from './context.ts'
+import { createUser } from './create-user.ts'
+import type { OptionName, Values } from './options.ts'
+import type { Terminal } from './prompt.ts'
+import { listUsers } from './queries.ts'
+import { seed } from './seed.ts'
+
+export interface Command {
+  summary: string
+  options: OptionName[]
+  /** Resolves with what `--json` prints, and the same for people. */
+  run(values: Values, terminal: Terminal): Promise<{ data: object; text: string }>
+}
+
+export const commands: Record<string, Command> = {
+  'init-db': {
+    summary: 'Migrate the database and seed it',
+    options: ['demo'],
+    run: async ({ demo = false }) => {
+      const migrations = await migrate()
+      await seed({ demo })
+      return { data: { migrations, demo }, text: `${migrations.length} migration(s) done, seeded` }
+    }
+  },
+  seed: {
+    summary: 'Make sure that the administrator of the environment exists, with --demo also the demo users',
+    options: ['demo'],
+    run: async ({ demo = false }) => {
+      await seed({ demo })
+      return { data: { demo }, text: 'Seeded' }
+    }
+  },
+  'create-superuser': {
+    summary: 'Create an administrator',
+    options: ['email', 'username', 'name', 'password-stdin'],
+    run: async (values, terminal) => {
+      const data = await createUser(values, 'admin', terminal)
+      return { data, text: `Administrator ${data.username} created` }
+    }
+  },
+  'create-user': {
+    summary: 'Create a user',
+    options: ['email', 'username', 'name', 'password-stdin', 'admin'],
+    run: async (values, terminal) => {
+      const data = await createUser(values, values.admin ? 'admin' : 'user', terminal)
+      return { data, text: `User ${data.username} created` }
+    }
+  },
+  'list-users': {
+    summary: 'List the users, the oldest first',
+    options: ['limit'],
+    run: async ({ limit = '100' }) => {
+      if (!/^[1-9]\d{0,5}$/.test(limit)) throw new UsageError('--limit takes a whole number from 1 to 999999')
+      const data = await withApp(({ db }) => listUsers(db, Number(limit)))
+      const lines = data.map(({ id, username, email, is_active, roles }) =>
+        [id, username.padEnd(30), email, roles.join(), is_active ? '' : 'inactive'].join('  ').trimEnd()
+      )
+      return { data, text: lines.join('\n') || 'No users' }
+    }
+  },
+  cleanup: {
+    summary: 'Delete sessions that have ended and changes that every process has read',
+    options: [],
+    run: async () => {
+      const data = await withApp(cleanUp)
+      return { data, text: `${data.sessions} session(s), ${data.changes} change(s) deleted` }
+    }
+  }
+}
+
+async function migrate(): Promise<string[]> {
+  const database = await openMigrationDatabase(readConfig())
+  return migrateUp(database.db).finally(() => database.close())
+}

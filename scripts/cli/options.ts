@@ -1,0 +1,22 @@
+import { parseArgs } from 'node:util'
+
+/** Every option of every command; a command names the ones it takes. */
+export const options = {
+  demo: { type: 'boolean', help: 'add the demo users (ENVIRONMENT=local only)' },
+  email: { type: 'string', help: 'e-mail address' },
+  username: { type: 'string', help: '3 to 30 of a–z, 0–9, "_", "." and "-"' },
+  name: { type: 'string', help: 'full name' },
+  'password-stdin': { type: 'boolean', help: 'read the password from standard input instead of asking' },
+  admin: { type: 'boolean', help: 'make the user an administrator' },
+  limit: { type: 'string', help: 'show at most this many (default 100)' },
+  json: { type: 'boolean', help: 'print JSON' },
+  help: { type: 'boolean', short: 'h', help: 'show this text' }
+} as const
+
+export type OptionName = keyof typeof options
+export type Values = ReturnType<typeof parse>['values']
+
+/** @throws on an option that no command has */
+export function parse(args: string[]) {
+  return parseArgs({ args, options, allowPositionals: true })
+}
