@@ -1,0 +1,49 @@
+import { Kysely } from 'kysely'
+import type { Backend } from './backend.ts'
+import { DatabaseUnavailable } from './errors.ts'
+import { createScopes, DatabaseExecutor } from './executor.ts'
+import { createTransactions } from './transaction.ts'
+import type { DatabaseOptions, OpenDatabase, Tables } from './types.ts'
+
+const CHECK_TIMEOUT_MS = 2000
+
+/**
+ * Opens PostgreSQL by `url`, or the embedded database in `dataDir`. The drivers are loaded on demand.
+ *
+ * @throws when the server cannot be reached, or another process uses the folder; the message says which and why
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
+  const backend = await openBackend(options)
+  const { kind, dialect, driver, provider, runSingle, prelude, ping, stats, close } = backend
+  const scopes = createScopes()
+  const executor = new DatabaseExecutor({ dialect, provider, scopes, runSingle })
+  const db = new Kysely<Tables>({ config: { dialect }, dialect, driver, executor })
+  const { transactionTimeoutMs: timeoutMs = 10_000, logger } = options
+  const { transaction, afterCommit, current } = createTransactions({ db, scopes, timeoutMs, prelude, logger })
+  let closing: Promise<void> | undefined
+  return {
+    kind,
+    db,
+    transaction,
+    afterCommit,
+    current,
+    check: () => answersWithin(ping(), CHECK_TIMEOUT_MS),
+    stats,
+    close: () => (closing ??= close())
+  }
+}
+
+async function openBackend(options: DatabaseOptions): Promise<Backend> {
+  if ('url' in options) return (await import('./postgres.ts')).openPostgres(options)
+  return (await import('./embedded.ts')).openEmbedded(options)
+}
+
+async function answersWithin(answer: Promise<unknown>, ms: number): Promise<void> {
+  const { promise: deadline, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new DatabaseUnavailable()), ms)
+  try {
+    await Promise.race([answer, deadline])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,145 @@
+import { CompiledQuery, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { type Backend, createEcho } from './backend.ts'
+import { kyselyPool, runSingleOn } from './pool.ts'
+import { postgresTypes } from './postgres-types.ts'
+import { openReaders } from './readers.ts'
+import { namedStatements, unnamedStatements } from './statements.ts'
+import type { PostgresOptions } from './types.ts'
+
+/** What the client waits longer than the server, so that the server's own error comes first when it can. */
+const CLIENT_MARGIN_MS = 1000
+const OVERFLOW_IDLE_MS = 10_000
+const IDLE_IN_TRANSACTION_MS = 10_000
+const KEEP_ALIVE_DELAY_MS = 10_000
+/** Short reads are short, or they fail: they share connections. */
+const READER_STATEMENT_TIMEOUT_MS = 2000
+const READER_LOCK_TIMEOUT_MS = 1000
+
+/**
+ * Marks a compiled query that may run on the shared readers. A registered symbol: whoever builds such queries need
+ * not import this plugin.
+ */
+const SHORT_READ = Symbol.for('database.shortRead')
+
+export async function openPostgres(options: PostgresOptions): Promise<Backend> {
+  const { url, statementTimeoutMs = 10_000, lockTimeoutMs = 3000, preparedStatements = true } = options
+  const { readers: count = 2, recycleSeconds = 1800, logger } = options
+  const echo = options.echo ? createEcho(logger) : undefined
+  const statements = preparedStatements ? namedStatements() : unnamedStatements
+  const pool = openPool(options, clientConfig(options, statementTimeoutMs, lockTimeoutMs))
+  const readers = openReaders({
+    config: clientConfig(
+      options,
+      Math.min(statementTimeoutMs || READER_STATEMENT_TIMEOUT_MS, READER_STATEMENT_TIMEOUT_MS),
+      Math.min(lockTimeoutMs || READER_LOCK_TIMEOUT_MS, READER_LOCK_TIMEOUT_MS)
+    ),
+    count: Math.max(1, count),
+    recycleMs: recycleSeconds * 1000,
+    statements,
+    echo
+  })
+  const close = async () => {
+    await Promise.all([pool.end(), readers.close()])
+  }
+  const ping = () => readers.run(PING)
+  try {
+    await ping()
+  } catch (error) {
+    await close()
+    throw new Error(`The database at ${placeOf(url)} cannot be reached: ${reasonOf(error)}`, { cause: error })
+  }
+  const dialect = new PostgresDialect({ pool: kyselyPool(pool, statements, echo) })
+  const driver = dialect.createDriver()
+  await driver.init()
+  const runOnPool = runSingleOn(pool, statements, echo)
+  return {
+    kind: 'postgres',
+    dialect,
+    driver,
+    provider: {
+      async provideConnection(consumer) {
+        const connection = await driver.acquireConnection()
+        try {
+          return await consumer(connection)
+        } finally {
+          await driver.releaseConnection(connection)
+        }
+      }
+    },
+    runSingle: (query) => (SHORT_READ in query ? readers.run(query) : runOnPool(query)),
+    prelude: preparedStatements ? undefined : localSettings(options, statementTimeoutMs, lockTimeoutMs),
+    ping,
+    stats: () => ({ size: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    close
+  }
+}
+
+function openPool(options: PostgresOptions, config: pg.ClientConfig): pg.Pool {
+  const { poolSize = 10, maxOverflow = 10, recycleSeconds = 1800, acquireTimeoutMs = 5000, logger } = options
+  const pool = new pg.Pool({
+    min: poolSize,
+    max: poolSize + maxOverflow,
+    idleTimeoutMillis: OVERFLOW_IDLE_MS,
+    maxLifetimeSeconds: recycleSeconds,
+    connectionTimeoutMillis: acquireTimeoutMs,
+    // The pool's only timeout is for waiting and connecting together; connecting gets its own.
+    Client: class extends pg.Client {
+      constructor() {
+        super(config)
+      }
+    }
+  })
+  // Without listeners a restart of the server would end this process; what was running fails by itself.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  // Not the error itself: the pool hangs the whole client on it.
+  pool.on('error', ({ message }) => logger?.error({ reason: message }, 'An idle database connection was lost'))
+  return pool
+}
+
+function clientConfig(options: PostgresOptions, statementTimeoutMs: number, lockTimeoutMs: number): pg.ClientConfig {
+  const { url, ssl = false, applicationName = 'plinth', connectTimeoutMs = 3000 } = options
+  const { idleInTransactionTimeoutMs = IDLE_IN_TRANSACTION_MS, preparedStatements = true } = options
+  return {
+    connectionString: url,
+    ssl,
+    application_name: applicationName,
+    types: postgresTypes,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+    connectionTimeoutMillis: connectTimeoutMs,
+    ...(statementTimeoutMs > 0 && { query_timeout: statementTimeoutMs + CLIENT_MARGIN_MS }),
+    // Sent when a session starts, which PgBouncer refuses.
+    ...(preparedStatements && {
+      options: '-c TimeZone=UTC -c DateStyle=ISO',
+      statement_timeout: statementTimeoutMs,
+      lock_timeout: lockTimeoutMs,
+      idle_in_transaction_session_timeout: idleInTransactionTimeoutMs
+    })
+  }
+}
+
+/** The same for one transaction, where a session belongs to nobody. */
+function localSettings(
+  { idleInTransactionTimeoutMs = IDLE_IN_TRANSACTION_MS }: PostgresOptions,
+  statementTimeoutMs: number,
+  lockTimeoutMs: number
+): string {
+  return `select set_config('statement_timeout', '${statementTimeoutMs}', true),
+    set_config('lock_timeout', '${lockTimeoutMs}', true),
+    set_config('idle_in_transaction_session_timeout', '${idleInTransactionTimeoutMs}', true)`
+}
+
+const PING = CompiledQuery.raw('select 1')
+
+function placeOf(url: string): string {
+  const { host, pathname } = URL.parse(url) ?? { host: 'an unreadable url', pathname: '' }
+  return `${host}${pathname}`
+}
+
+/** The driver's reason beneath our public error; a host with several addresses fails without a message of its own. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.cause instanceof Error) return reasonOf(error.cause)
+  return error.message || ('code' in error ? String(error.code) : error.name)
+}

@@ -1,0 +1,94 @@
+import { type Kysely, sql, type Transaction } from 'kysely'
+import { isStaleStatement, sqlstateOf, TransactionOver, TransactionTimeout } from './errors.ts'
+import type { Scopes } from './executor.ts'
+import type { DatabaseLogger, OpenDatabase, Tables } from './types.ts'
+
+const MAX_RETRIES = 2
+const SERIALIZATION_FAILURE = '40001'
+const DEADLOCK_DETECTED = '40P01'
+
+type Callback = () => void | Promise<void>
+
+export interface TransactionsOptions {
+  db: Kysely<Tables>
+  scopes: Scopes
+  timeoutMs: number
+  /** A statement that opens each transaction. */
+  prelude?: string | undefined
+  logger?: DatabaseLogger | undefined
+}
+
+export type Transactions = Pick<OpenDatabase, 'transaction' | 'afterCommit' | 'current'>
+
+export function createTransactions({ db, scopes, timeoutMs, prelude, logger }: TransactionsOptions): Transactions {
+  // Keyed by the executor: `trx.withTables()` makes another Transaction, but keeps it.
+  const callbacksOf = new WeakMap<object, Callback[]>()
+
+  async function transaction<T>(fn: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + timeoutMs
+    for (let retries = 0; ; retries++) {
+      try {
+        return await attempt(fn, deadline)
+      } catch (error) {
+        if (retries === MAX_RETRIES || !isRetryable(error)) throw error
+      }
+    }
+  }
+
+  async function attempt<T>(fn: (trx: Transaction<Tables>) => Promise<T>, deadline: number): Promise<T> {
+    const callbacks: Callback[] = []
+    const result = await db.transaction().execute(async (trx) => {
+      const scope = scopes.getStore()
+      if (scope === undefined) throw new Error('The database executor opens a scope around each connection')
+      scope.trx = trx
+      callbacksOf.set(trx.getExecutor(), callbacks)
+      try {
+        return await within(deadline - performance.now(), async () => {
+          if (prelude !== undefined) await sql.raw(prelude).execute(trx)
+          return fn(trx)
+        })
+      } finally {
+        scope.state = 'over'
+        callbacksOf.delete(trx.getExecutor())
+      }
+    })
+    for (const callback of callbacks) {
+      try {
+        await callback()
+      } catch (error) {
+        // The commit stands, whatever becomes of what follows it.
+        logger?.error({ err: error }, 'A callback after a commit failed')
+      }
+    }
+    return result
+  }
+
+  return {
+    transaction,
+    afterCommit(trx, fn) {
+      const callbacks = callbacksOf.get(trx.getExecutor())
+      if (callbacks === undefined) throw new TransactionOver()
+      callbacks.push(fn)
+    },
+    current() {
+      const scope = scopes.getStore()
+      return scope?.state === 'held' ? scope.trx : undefined
+    }
+  }
+}
+
+function isRetryable(error: unknown): boolean {
+  const sqlstate = sqlstateOf(error)
+  return sqlstate === SERIALIZATION_FAILURE || sqlstate === DEADLOCK_DETECTED || isStaleStatement(error)
+}
+
+/** Rejects after `ms`, whatever `work` is waiting for. */
+async function within<T>(ms: number, work: () => Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new TransactionTimeout()), ms)
+  try {
+    return await Promise.race([work(), promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
