@@ -71,7 +71,9 @@ async function build(
       bodyLimitBytes: config.BODY_LIMIT_BYTES,
       requestTimeoutMs: config.REQUEST_TIMEOUT_MS
     }),
-    trustProxy: trustProxy(config)
+    trustProxy: trustProxy(config),
+    // The first start of the embedded database and a busy machine together pass Fastify's 10 s.
+    pluginTimeout: 60_000
   })
   try {
     const opened = given.database ?? (await openAppDatabase(config, app.log).catch(refuseStart))

@@ -12,9 +12,10 @@ export function openAppDatabase(config: Settings, logger?: DatabaseLogger): Prom
   return open(config, config.DATABASE_URL, logger)
 }
 
-/** The same database as the owner of its schema. */
+/** The same database as the owner of its schema, with all the time that a migration takes. */
 export function openMigrationDatabase(config: Settings, logger?: DatabaseLogger): Promise<OpenDatabase> {
-  return open(config, config.MIGRATION_DATABASE_URL ?? config.DATABASE_URL, logger)
+  const url = config.MIGRATION_DATABASE_URL ?? config.DATABASE_URL
+  return open({ ...config, DB_STATEMENT_TIMEOUT_MS: 0 }, url, logger)
 }
 
 /** An empty embedded database that leaves nothing behind. */

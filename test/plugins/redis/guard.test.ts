@@ -1,0 +1,291 @@
+import { EventEmitter } from 'node:events'
+import { stat } from 'node:fs/promises'
+import { ReplyError } from 'ioredis'
+import t from 'tap'
+import { type Backlog, type GuardOptions, guard, RedisUnavailable } from '../../../plugins/redis/index.ts'
+
+class Client extends EventEmitter {
+  status = 'ready'
+  connect = async () => undefined
+  set = async () => undefined
+}
+
+const never = () => new Promise<never>(() => undefined)
+const answer = async () => 'answer'
+const lose = async () => Promise.reject(new Error('Connection is closed.'))
+
+t.test('a call gets the client and gives back what it resolves to', async (t) => {
+  const { client, redisGuard } = setUp()
+  t.equal(await redisGuard.call(async (given) => given), client)
+  t.same(redisGuard.stats(), { calls: 1, failures: 0, timeouts: 0, opened: 0 })
+})
+
+t.test('a call that nobody answers ends at the deadline with 503 and Retry-After', async (t) => {
+  const { redisGuard } = setUp({ deadlineMs: 30 })
+  const startedAt = performance.now()
+  await t.rejects(redisGuard.call(never), {
+    code: 'REDIS_UNAVAILABLE',
+    statusCode: 503,
+    message: 'Service temporarily unavailable',
+    headers: { 'Retry-After': '1' },
+    cause: { message: 'No answer within 30 ms' }
+  })
+  t.ok(performance.now() - startedAt >= 29)
+  t.match(redisGuard.stats(), { failures: 1, timeouts: 1 })
+})
+
+t.test('every call has its own deadline, also those that begin while others wait', async (t) => {
+  const { redisGuard } = setUp({ deadlineMs: 40, maxFailures: 100 })
+  const waits: number[] = []
+  const wait = async () => {
+    const startedAt = performance.now()
+    await redisGuard.call(never).catch(() => waits.push(performance.now() - startedAt))
+  }
+  const first = wait()
+  await redisGuard.call(() => new Promise((resolve) => setTimeout(resolve, 20)))
+  await Promise.all([first, wait(), wait()])
+  t.equal(waits.length, 3)
+  t.ok(
+    waits.every((ms) => ms >= 39),
+    `none ends early: ${waits.map(Math.round)}`
+  )
+})
+
+t.test('an answer that came in while the event loop was busy is not called late', async (t) => {
+  const { redisGuard } = setUp({ deadlineMs: 20 })
+  // From here the loop goes on with the timers that are due, and only then looks for I/O.
+  await new Promise(setImmediate)
+  const call = redisGuard.call(() => stat(import.meta.filename))
+  const busyUntil = performance.now() + 80
+  while (performance.now() < busyUntil);
+  t.ok((await call).isFile())
+  t.equal(redisGuard.stats().timeouts, 0)
+})
+
+t.test('what a late call does afterwards is of no consequence', async (t) => {
+  const { redisGuard } = setUp({ deadlineMs: 5 })
+  const late = Promise.withResolvers<string>()
+  await t.rejects(
+    redisGuard.call(() => late.promise),
+    { code: 'REDIS_UNAVAILABLE' }
+  )
+  // An unhandled rejection would fail this test.
+  late.reject(new Error('Connection is closed.'))
+  await new Promise(setImmediate)
+  t.match(redisGuard.stats(), { failures: 1, timeouts: 1 })
+})
+
+t.test('errors of the caller pass unchanged and never open the breaker', async (t) => {
+  const { redisGuard } = setUp()
+  const errors = [
+    new TypeError('x is not a function'),
+    new ReplyError('WRONGTYPE Operation against a key holding the wrong kind of value'),
+    new ReplyError('NOSCRIPT No matching script.'),
+    new ReplyError('BUSYGROUP Consumer Group name already exists'),
+    new DOMException('This operation was aborted', 'AbortError'),
+    new ReplyError('ERR user_script:1: my own words script: 5a, on @user_script:1.'),
+    new ReplyError('MY_OWN READONLY words'),
+    new Error('All keys in the pipeline should belong to the same slots allocation group')
+  ]
+  for (const error of [...errors, ...errors]) {
+    const thrown = await redisGuard.call(() => Promise.reject(error)).catch((reason) => reason)
+    t.equal(thrown, error)
+  }
+  t.equal(redisGuard.state, 'closed')
+  t.equal(redisGuard.stats().failures, 0)
+})
+
+t.test('what throws before it returns a promise rejects', async (t) => {
+  const { redisGuard } = setUp()
+  const broken = () => {
+    throw new TypeError('broken')
+  }
+  await t.rejects(redisGuard.call(broken), { name: 'TypeError', message: 'broken' })
+})
+
+t.test('the command and its arguments are not enumerable on an error, so that no log shows them', async (t) => {
+  const { redisGuard } = setUp()
+  const error = Object.assign(new ReplyError('WRONGTYPE wrong'), { command: { name: 'set', args: ['key', 'secret'] } })
+  const thrown = await redisGuard.call(() => Promise.reject(error)).catch((reason) => reason)
+  t.notOk(Object.keys(thrown).includes('command'))
+  t.equal(thrown.command.name, 'set')
+})
+
+for (const error of [
+  new ReplyError("READONLY You can't write against a read only replica."),
+  new ReplyError("OOM command not allowed when used memory > 'maxmemory'."),
+  new ReplyError('ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -OOM command not allowed'),
+  new ReplyError('LOADING Redis is loading the dataset in memory'),
+  new ReplyError('CLUSTERDOWN The cluster is down'),
+  new ReplyError('MASTERDOWN Link with MASTER is down'),
+  new ReplyError('BUSY Redis is busy running a script.'),
+  new ReplyError('MISCONF Redis is configured to save RDB snapshots, but is unable to persist to disk.'),
+  new ReplyError('NOREPLICAS Not enough good replicas to write.'),
+  new ReplyError('NOAUTH Authentication required.'),
+  new Error('Connection is closed.'),
+  new Error('Command timed out'),
+  new Error('Command aborted due to connection close'),
+  new ReplyError('MOVED 3507 127.0.0.1:7001'),
+  new Error("Stream isn't writeable and enableOfflineQueue options is false"),
+  new Error("Cluster isn't ready and enableOfflineQueue options is false"),
+  new Error('Too many Cluster redirections. Last error: ReplyError: MOVED 1 127.0.0.1:1'),
+  Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' }),
+  Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' })
+]) {
+  t.test(`an outage becomes RedisUnavailable: ${error.message}`, async (t) => {
+    const { redisGuard } = setUp()
+    const thrown = await redisGuard.call(() => Promise.reject(error)).catch((reason) => reason)
+    t.ok(thrown instanceof RedisUnavailable)
+    t.equal(thrown.cause, error)
+    t.equal(redisGuard.stats().failures, 1)
+  })
+}
+
+t.test('five failures in a row open the breaker; then nothing is run any more', async (t) => {
+  const { redisGuard } = setUp()
+  const reasons: string[] = []
+  redisGuard.on('open', (reason) => reasons.push(reason.message))
+  for (let call = 0; call < 4; call++) await t.rejects(redisGuard.call(lose))
+  t.equal(redisGuard.state, 'closed')
+  await t.rejects(redisGuard.call(lose))
+  t.equal(redisGuard.state, 'open')
+  t.same(reasons, ['Connection is closed.'])
+
+  let runs = 0
+  const count = async () => runs++
+  await t.rejects(redisGuard.call(count), { code: 'REDIS_UNAVAILABLE', cause: { message: 'Connection is closed.' } })
+  t.equal(runs, 0)
+  t.same(redisGuard.stats(), { calls: 5, failures: 5, timeouts: 0, opened: 1 })
+})
+
+t.test('a third of all calls failing opens the breaker as well, one in twenty does not', async (t) => {
+  const { redisGuard } = setUp()
+  for (let call = 0; call < 400; call++) await redisGuard.call(call % 20 === 0 ? lose : answer).catch(() => undefined)
+  t.equal(redisGuard.state, 'closed')
+  for (let call = 0; call < 30; call++) await redisGuard.call(call % 3 === 0 ? lose : answer).catch(() => undefined)
+  t.equal(redisGuard.state, 'open')
+})
+
+t.test('a lost connection opens the breaker at once; its return, proven by a probe, closes it', async (t) => {
+  const { client, redisGuard } = setUp()
+  const outages: number[] = []
+  redisGuard.on('close', (outageMs) => outages.push(outageMs))
+  client.status = 'close'
+  client.emit('error', new Error('connect ECONNREFUSED'))
+  client.emit('close')
+  t.equal(redisGuard.state, 'open')
+  t.equal(redisGuard.reason?.message, 'connect ECONNREFUSED')
+
+  client.status = 'ready'
+  client.emit('ready')
+  t.equal(redisGuard.state, 'open', 'not before the probe is through')
+  await new Promise(setImmediate)
+  t.equal(redisGuard.state, 'closed')
+  t.equal(redisGuard.reason, undefined)
+  t.equal(outages.length, 1)
+  t.equal(await redisGuard.call(answer), 'answer')
+})
+
+t.test('no caller is ever the probe: it runs in the background, and again after it failed', async (t) => {
+  let probes = 0
+  const { redisGuard } = setUp({
+    maxFailures: 1,
+    probeMs: 5,
+    probe: async () => {
+      if (++probes < 3) throw new Error('not yet')
+    }
+  })
+  const closed = new Promise((resolve) => redisGuard.once('close', resolve))
+  await t.rejects(redisGuard.call(lose))
+  await t.rejects(redisGuard.call(answer), { code: 'REDIS_UNAVAILABLE' })
+  // The probe's timer does not keep the process alive; this one does.
+  const keepAlive = setInterval(() => undefined, 1000)
+  await closed
+  clearInterval(keepAlive)
+  t.equal(probes, 3)
+  t.equal(redisGuard.stats().calls, 1)
+})
+
+t.test('a probe without an answer ends at the deadline, too', async (t) => {
+  const { client, redisGuard } = setUp({ deadlineMs: 5, probe: never })
+  client.emit('close')
+  client.emit('ready')
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  t.equal(redisGuard.reason?.message, 'No answer within 5 ms')
+})
+
+t.test('a client that is not connected yet has an open breaker', async (t) => {
+  const client = new Client()
+  client.status = 'connecting'
+  const redisGuard = guard(client)
+  t.equal(redisGuard.state, 'open')
+  await t.rejects(redisGuard.call(answer), { cause: { message: 'Redis is not connected yet' } })
+})
+
+t.test('a lazy client is told to connect by the first call, which does not wait for it', async (t) => {
+  const client = new Client()
+  client.status = 'wait'
+  let connects = 0
+  client.connect = async () => {
+    connects++
+    client.status = 'ready'
+    client.emit('ready')
+    return undefined
+  }
+  const redisGuard = guard(client)
+  await t.rejects(redisGuard.call(answer), { code: 'REDIS_UNAVAILABLE' })
+  await new Promise(setImmediate)
+  t.equal(await redisGuard.call(answer), 'answer')
+  t.equal(connects, 1)
+})
+
+t.test('what an outage held up is written before the breaker closes, also what came in meanwhile', async (t) => {
+  const { client, redisGuard } = setUp()
+  const pending = ['a']
+  const written: string[] = []
+  const backlog: Backlog<Client> = {
+    isPending: () => pending.length > 0,
+    flush: async () => {
+      const batch = pending.splice(0)
+      await new Promise(setImmediate)
+      t.equal(redisGuard.state, 'open')
+      if (written.length === 0) pending.push('b')
+      written.push(...batch)
+    }
+  }
+  redisGuard.beforeClose(backlog)
+  const closed = new Promise((resolve) => redisGuard.once('close', resolve))
+  client.emit('close')
+  client.emit('ready')
+  await closed
+  t.same(written, ['a', 'b'])
+  t.same(pending, [])
+})
+
+t.test('the breaker stays open while what is held up cannot be written', async (t) => {
+  const { client, redisGuard } = setUp()
+  let attempts = 0
+  redisGuard.beforeClose({ isPending: () => true, flush: () => (attempts++ === 0 ? lose() : answer()) })
+  client.emit('close')
+  client.emit('ready')
+  await new Promise(setImmediate)
+  t.equal(redisGuard.state, 'open')
+  t.equal(redisGuard.reason?.message, 'Connection is closed.')
+
+  client.emit('ready')
+  await new Promise(setImmediate)
+  t.equal(redisGuard.state, 'open')
+  t.equal(redisGuard.reason?.message, 'The backlog grows faster than it is written')
+})
+
+t.test('a stopped guard refuses and lets go of its client', async (t) => {
+  const { client, redisGuard } = setUp()
+  redisGuard.stop()
+  await t.rejects(redisGuard.call(answer), { code: 'REDIS_UNAVAILABLE' })
+  t.same(client.eventNames(), [])
+})
+
+function setUp(options: GuardOptions<Client> = {}) {
+  const client = new Client()
+  return { client, redisGuard: guard(client, options) }
+}
