@@ -7,7 +7,13 @@ const Welcome = Type.Object(
   {
     name: text(100),
     version: text(100),
-    links: Type.Record(Type.String({ maxLength: 50 }), text(200))
+    links: Type.Object({
+      api: text(200),
+      health: text(200),
+      docs: Type.Optional(text(200)),
+      redoc: Type.Optional(text(200)),
+      openapi: Type.Optional(text(200))
+    })
   },
   { $id: 'Welcome' }
 )

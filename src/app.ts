@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import autoload from '@fastify/autoload'
-import cookie from '@fastify/cookie'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { loadCaller } from '../db/callers.ts'
 import accessTokens from '../plugins/access-tokens/index.ts'
@@ -36,7 +35,6 @@ export interface BuildOptions {
  */
 export async function buildApp(config: Config, given: BuildOptions = {}): Promise<FastifyInstance> {
   return build(config, 'server', given, async (app) => {
-    await app.register(cookie)
     await app.register(passwords, options.passwords(config))
     await app.register(accessTokens, options.accessTokens(config))
     await app.register(auth, { load: (claims) => loadCaller(app.db, claims), kinds: ['session', 'user'] })

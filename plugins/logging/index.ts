@@ -65,12 +65,12 @@ async function plugin(app: FastifyInstance): Promise<void> {
 
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
-    if (request.routeOptions.config.log !== false) logWhenDone(request, reply)
+    if (logging !== undefined && request.routeOptions.config.log !== false) logWhenDone(request, reply, logging)
     done()
   })
 
   app.addHook('onSend', (_request, reply, payload, done) => {
-    const ms = reply.elapsedTime.toFixed(1)
+    const ms = tenths(reply.elapsedTime)
     reply.header('x-response-time', `${ms}ms`)
     const others = reply.getHeader('server-timing')
     reply.header('server-timing', others === undefined ? `app;dur=${ms}` : `${others}, app;dur=${ms}`)
@@ -94,27 +94,29 @@ function warnIfIncomplete(app: FastifyInstance, logging: Logging | undefined): v
 }
 
 /** At `close` and not in `onResponse`, which Fastify does not call when the client went away before the answer. */
-function logWhenDone(request: FastifyRequest, reply: FastifyReply): void {
+function logWhenDone(request: FastifyRequest, reply: FastifyReply, logging: Logging): void {
   // Read now, because a closed socket no longer knows its peer.
   const ip = request.ip
   reply.raw.on('close', () => {
-    const { method } = request
-    const path = pathOf(request.url)
+    const { statusCode } = reply
+    const level = statusCode >= 500 ? 'warn' : 'info'
+    // A pino logger, as serverOptions() gave it; routes may have raised or silenced its level.
+    if (!(request.log as Logging['logger']).isLevelEnabled(level)) return
     const aborted = !reply.raw.writableFinished && request.raw.socket.destroyed
-    const duration = reply.elapsedTime.toFixed(1)
-    const line = {
-      method,
-      path,
-      status: aborted ? undefined : reply.statusCode,
-      aborted: aborted || undefined,
-      duration_ms: Number(duration),
+    const agent = request.headers['user-agent']?.slice(0, MAX_USER_AGENT_CHARS)
+    logging.writeRequest(level, {
+      request_id: request.id,
+      method: request.method,
+      path: pathOf(request.url),
+      ...(aborted ? { aborted } : { status: statusCode }),
+      duration_ms: tenths(reply.elapsedTime),
       ip,
-      user_agent: request.headers['user-agent']?.slice(0, MAX_USER_AGENT_CHARS)
-    }
-    const outcome = aborted ? 'aborted by the client after' : 'completed in'
-    request.log[reply.statusCode >= 500 ? 'warn' : 'info'](line, `${method} ${path} ${outcome} ${duration} ms`)
+      ...(agent !== undefined && { user_agent: agent })
+    })
   })
 }
+
+const tenths = (ms: number) => Math.round(ms * 10) / 10
 
 export const loggingPlugin = fp(plugin, { name: 'logging', fastify: '5.x' })
 export default loggingPlugin

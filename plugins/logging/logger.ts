@@ -4,7 +4,9 @@ import { escapeOthers } from './controls.ts'
 import { Output } from './output.ts'
 import { prettyFormat } from './pretty.ts'
 import { redactor } from './redact.ts'
+import { jsonRequestLine, messageOf, type WriteRequestLine } from './request-line.ts'
 import { fileSink, stdoutSink } from './sinks.ts'
+import { timestamp } from './timestamp.ts'
 
 const FILE_MAX_BYTES = 10 * 1024 * 1024
 const FILES_KEPT = 5
@@ -35,6 +37,8 @@ export interface Logging {
   logger: pino.Logger
   /** Resolves when every line so far is out, at the latest after one second. Call it last before the process ends. */
   flush(): Promise<void>
+  /** Writes the line about one request, whatever the level of the logger. */
+  writeRequest: WriteRequestLine
   /** Lines dropped since the start because the destination was too slow, full or gone. */
   dropped(): number
 }
@@ -59,11 +63,12 @@ export function createLogger(options: LoggingOptions = {}): Logging {
     flush: (callback: () => void) => void flush().then(callback)
   }
 
+  const base = { pid: process.pid, name: options.name, module: options.module }
   const redact = redactor(options.redact ?? [], new Set(['err', 'req', 'res']))
   const logger = pino(
     {
       level: options.level ?? 'info',
-      base: { pid: process.pid, name: options.name, module: options.module },
+      base,
       timestamp,
       formatters: { level: (level) => ({ level }), log: redact.fields },
       serializers: {
@@ -76,27 +81,16 @@ export function createLogger(options: LoggingOptions = {}): Logging {
     stream
   )
   if (output) output.onRecover = (dropped) => logger.warn({ dropped }, 'log lines were dropped')
-  return { logger, flush, dropped: () => output?.dropped ?? 0 }
+  const writeRequest: WriteRequestLine = pretty
+    ? (level, line) => logger[level](line, messageOf(line))
+    : jsonRequestLine(base, (line) => void target?.write(line))
+  return { logger, flush, writeRequest, dropped: () => output?.dropped ?? 0 }
 }
 
 /** The path of a request target: what follows `?` may hold secrets and is never logged. */
 export function pathOf(url: string): string {
   const end = url.indexOf('?')
   return (end === -1 ? url : url.slice(0, end)).slice(0, MAX_PATH_CHARS)
-}
-
-let second = 0
-let stampOfSecond = ''
-
-/** ISO 8601 in UTC. Formatting a date costs as much as the rest of a line, so it is done once a second. */
-function timestamp(): string {
-  const now = Date.now()
-  const ms = now % 1000
-  if (now - ms !== second) {
-    second = now - ms
-    stampOfSecond = `,"time":"${new Date(now).toISOString().slice(0, -4)}`
-  }
-  return `${stampOfSecond}${String(ms).padStart(3, '0')}Z"`
 }
 
 function isPretty({ format = 'auto', file, destination }: LoggingOptions): boolean {

@@ -1,6 +1,6 @@
 import type { Sink } from './sinks.ts'
 
-const BATCH_CHARS = 16 * 1024
+const BATCH_CHARS = 64 * 1024
 const MAX_CHARS = 4 * 1024 * 1024
 const FLUSH_DEADLINE_MS = 1000
 

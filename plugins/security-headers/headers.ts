@@ -25,7 +25,6 @@ export function constantHeaders(options: HeaderOptions = {}): Headers {
         'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
         'referrer-policy': 'no-referrer',
         'cross-origin-resource-policy': 'same-origin',
-        'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
         'cache-control': 'private, no-store'
       },
       options

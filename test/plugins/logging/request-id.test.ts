@@ -74,8 +74,8 @@ t.test('every answer has its request id: success, error, refused body, unknown r
 
     t.equal(answer.statusCode, status, JSON.stringify(request))
     t.match(answer.headers['x-request-id'], OWN)
-    t.match(answer.headers['server-timing'], /^app;dur=\d+\.\d$/)
-    t.match(answer.headers['x-response-time'], /^\d+\.\dms$/)
+    t.match(answer.headers['server-timing'], /^app;dur=\d+(\.\d)?$/)
+    t.match(answer.headers['x-response-time'], /^\d+(\.\d)?ms$/)
   }
 })
 
@@ -85,7 +85,7 @@ t.test('Server-Timing keeps what a handler measured', async (t) => {
 
   const answer = await app.inject('/')
 
-  t.match(answer.headers['server-timing'], /^db;dur=3, app;dur=\d+\.\d$/)
+  t.match(answer.headers['server-timing'], /^db;dur=3, app;dur=\d+(\.\d)?$/)
 })
 
 t.test('ids of one process and of two never meet', async (t) => {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
+import { createLogger } from '../../../plugins/logging/index.ts'
 import { startHost } from './host.ts'
 
 t.test(
@@ -25,7 +26,7 @@ t.test(
       status: 200,
       ip: '127.0.0.1',
       user_agent: 'curl/8.0',
-      msg: /^GET \/items\/7 completed in \d+\.\d ms$/
+      msg: /^GET \/items\/7 completed in \d+(\.\d)? ms$/
     })
     t.match(line?.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 'ISO 8601 with zone')
     t.type(line?.duration_ms, 'number')
@@ -176,3 +177,37 @@ function connectTo(app: FastifyInstance): Socket {
   const { port } = app.server.address() as AddressInfo
   return connect(port, '127.0.0.1')
 }
+
+t.test('a route that silences its logger silences its line', async (t) => {
+  const { app, lines } = await startHost(t)
+  app.get('/quiet', { logLevel: 'silent' }, async () => ({}))
+
+  await app.inject('/quiet')
+
+  t.same(lines(), [])
+})
+
+t.test('the line of a request is what pino would write', async (t) => {
+  const lines: string[] = []
+  const { logger, writeRequest } = createLogger({
+    name: 'shöp',
+    module: 'server',
+    destination: { write: (line) => lines.push(line) }
+  })
+  const path = '/a"b\\c\u0007d\u009be\u2028f\ud800'
+  const line = {
+    request_id: 'abc-1',
+    method: 'GET',
+    path,
+    status: 200,
+    duration_ms: 0.3,
+    ip: '::1',
+    user_agent: '"\u001b[31m'
+  }
+
+  writeRequest('info', line)
+  logger.info(line, `GET ${path} completed in 0.3 ms`)
+
+  const [own = '', pinos = ''] = lines.map((text) => text.replace(/"time":"[^"]+"/, ''))
+  t.equal(own, pinos)
+})

@@ -1,3 +1,4 @@
+import fastifyCookie from '@fastify/cookie'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { insertUser, normalizeEmail, normalizeUsername } from '../../../../db/users.ts'
@@ -18,6 +19,8 @@ export interface AuthRouteOptions {
 
 const auth: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (app, options) => {
   const cookie = refreshCookie(options.refreshCookie)
+  // Here and not for the whole service: cookies are read and written below /auth only.
+  await app.register(fastifyCookie)
   await app.register(token)
 
   app.post(
