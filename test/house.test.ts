@@ -49,7 +49,7 @@ t.test('each rule finds the file that breaks it', async (t) => {
       /imports plugins\/b\/index/
     ],
     ['a route with a plugin itself', { 'routes/x.ts': "import '../plugins/b/index.ts'" }, /routes\/x\.ts:1/],
-    ['a route with another', { 'routes/api/v1/x.ts': "import './notes/schema.ts'" }, /imports routes\/api\/v1\/notes/],
+    ['a route with another', { 'routes/api/v1/x.ts': "import './notes/queries.ts'" }, /imports routes\/api\/v1\/notes/],
     ['a route with the host', { 'routes/x.ts': "import '../src/config.ts'" }, /imports src\/config/],
     ['data access with a plugin', { 'db/x.ts': "import '../plugins/b/errors.ts'" }, /db\/ imports its own files/],
     ['data access with routes', { 'db/x.ts': "import '../routes/api/v1/notes/schema.ts'" }, /imports routes/],

@@ -141,7 +141,7 @@ t.test('constantHeaders gives writers of raw answers the same headers', async (t
   t.same(constantHeaders(), expected)
   t.ok(Object.isFrozen(constantHeaders()))
   t.match(constantHeaders({ hsts: true }), { ...expected, 'strict-transport-security': /^max-age=63072000;/ })
-  t.notOk('x-frame-options' in constantHeaders({ headers: { 'Cross-Origin-Resource-Policy': false } }))
+  t.notOk('cross-origin-resource-policy' in constantHeaders({ headers: { 'Cross-Origin-Resource-Policy': false } }))
 
   const app = await start(
     t,
