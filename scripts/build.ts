@@ -1,4 +1,4 @@
-import { cpSync, globSync, rmSync } from 'node:fs'
+import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { main } from './main.ts'
 import { root, runTool } from './run.ts'
@@ -11,6 +11,7 @@ await main('Usage: npm run build', async () => {
   if (code !== 0) return code
   copyPluginAssets()
   copyRedoc()
+  writePackage()
   return 0
 })
 
@@ -28,4 +29,23 @@ function copyRedoc() {
   cpSync(join(redoc, 'bundles/redoc.standalone.js'), join(assets, 'redoc.standalone.js'))
   cpSync(join(redoc, 'bundles/redoc.standalone.js.LICENSE.txt'), join(assets, 'redoc.standalone.js.LICENSE.txt'))
   cpSync(join(redoc, 'LICENSE'), join(assets, 'redoc.LICENSE.txt'))
+}
+
+/** What others install: the plugins, without the Node.js and the tools that the repository brings for itself. */
+function writePackage() {
+  for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', ...globSync('plugins/*/README.md', { cwd: root })]) {
+    cpSync(join(root, file), join(dist, file))
+  }
+  const { name, version, description, license, type, engines, dependencies } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8')
+  )
+  const { fastify: _, ...others } = dependencies
+  const manifest = {
+    ...{ name, version, description, license, type, engines },
+    exports: { './plugins/*': './plugins/*/index.js' },
+    dependencies: others,
+    // The consumer's own: with two copies the types would augment the wrong one.
+    peerDependencies: { fastify: '5.x' }
+  }
+  writeFileSync(join(dist, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
 }

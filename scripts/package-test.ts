@@ -34,7 +34,7 @@ async function succeed(step: string, outcome: Promise<{ code: number }>) {
 
 async function installInto(service: string) {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const packed = await runNpm(['pack', '--json', '--pack-destination', service], { capture: true })
+  const packed = await runNpm(['pack', join(root, 'dist'), '--json', '--pack-destination', service], { capture: true })
   if (packed.code !== 0) return packed
   const [{ filename }] = JSON.parse(packed.stdout)
   writeFileSync(join(service, 'package.json'), JSON.stringify({ name: 'service', private: true, type: 'module' }))
