@@ -38,7 +38,7 @@ export function migrateDown<DB>(db: Kysely<DB>, count = 1, options: MigrateOptio
  */
 export async function migrateTo<DB>(db: Kysely<DB>, target: string, options: MigrateOptions = {}): Promise<string[]> {
   const names = (await listMigrations(options.folder)).map(({ name }) => name)
-  const goal = names.find((name) => name === target || name.startsWith(`${target}_`))
+  const goal = names.find((name) => name === target || name.startsWith(`${target.padStart(4, '0')}_`))
   if (goal === undefined) throw new Error(`There is no migration ${target}`)
   return migrate(db, options, ({ applied, pending }) => {
     if (applied.at(-1)?.name === goal) return undefined

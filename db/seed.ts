@@ -20,21 +20,26 @@ type Transact = <T>(fn: (trx: Transaction<Database>) => Promise<T>) => Promise<T
 
 /**
  * Creates the account unless its e-mail address or username is taken, also by a process that starts at the same moment.
- * An existing account is never touched.
+ * An existing account is never touched. `furnish` adds what a new one starts with, in the same transaction.
  *
  * @returns whether it was created
  */
 export async function ensureAccount(
   transaction: Transact,
   hash: (password: string) => Promise<string>,
-  account: Account
+  account: Account,
+  furnish?: (trx: Transaction<Database>, userId: number) => Promise<unknown>
 ): Promise<boolean> {
   const username = normalizeUsername(account.username)
   if (username === null) throw new Error('a username has 3 to 30 of a–z, 0–9, "_", "." and "-"')
   const email = normalizeEmail(account.email)
   if (await transaction((trx) => isTaken(trx, email, username))) return false
   const user = { email, username, name: account.name, password_hash: await hash(account.password), is_verified: true }
-  return transaction((trx) => insertUser(trx, user, account.role)).then(
+  const insert = async (trx: Transaction<Database>) => {
+    const { user_id } = await insertUser(trx, user, account.role)
+    await furnish?.(trx, user_id)
+  }
+  return transaction(insert).then(
     () => true,
     (error) => {
       if (error.code === '23505') return false
@@ -57,21 +62,10 @@ async function isTaken(trx: Transaction<Database>, email: string, username: stri
 export async function seedDemo(transaction: Transact, hash: (password: string) => Promise<string>): Promise<number> {
   let created = 0
   for (const user of demoUsers) {
-    if (!(await ensureAccount(transaction, hash, user))) continue
-    created += 1
-    await transaction((trx) =>
-      trx
-        .insertInto('todos')
-        .columns(['owner_id', 'title'])
-        .expression((eb) =>
-          eb
-            .selectFrom('users')
-            .select((e) => ['users.id', e.val('Read the documentation at /docs').as('title')])
-            .where('username', '=', user.username)
-            .where('deleted_at', 'is', null)
-        )
-        .execute()
+    const isNew = await ensureAccount(transaction, hash, user, (trx, owner_id) =>
+      trx.insertInto('todos').values({ owner_id, title: 'Read the documentation at /docs' }).execute()
     )
+    if (isNew) created += 1
   }
   return created
 }

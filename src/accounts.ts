@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { ensureAccount, seedDemo } from '../db/seed.ts'
+import { findUserByIdentifier } from '../db/users.ts'
 import type { Config } from './config.ts'
 import { StartFailure } from './start-failure.ts'
 
@@ -20,6 +21,9 @@ export async function prepareAccounts(app: FastifyInstance, config: Config): Pro
       role: 'admin'
     })
     if (created) app.log.info({ username }, 'first administrator created')
+    else if (!(await findUserByIdentifier(app.db, email))?.roles.includes('admin')) {
+      app.log.warn('ADMIN_EMAIL or ADMIN_USERNAME belongs to an account that is no administrator; it is left as it is')
+    }
   }
   if (hasDemoUsers(config)) await seedDemo(app.database.transaction, app.passwords.hash)
 }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { normalizeUsername } from '../db/users.ts'
 import type { ConfigValues, VariableName } from './config-schema.ts'
 import { parseAppKeys } from './keys.ts'
 
@@ -26,6 +27,15 @@ export function checkTogether(config: ConfigValues, report: Report): void {
   if (config.DB_HOST && !config.DB_USER) report('DB_USER', 'is required with DB_HOST')
   const redis = [config.REDIS_URL, config.REDIS_HOST, config.REDIS_CLUSTER_NODES?.[0]].filter(Boolean)
   if (redis.length > 1) report('REDIS_URL', 'REDIS_HOST and REDIS_CLUSTER_NODES exclude each other; use one')
+  if (config.REDIS_URL && (config.REDIS_PASSWORD || config.REDIS_TLS)) {
+    report('REDIS_URL', 'carries its own password and TLS (rediss://); REDIS_PASSWORD and REDIS_TLS are for REDIS_HOST')
+  }
+  if (config.ARGON2_MEMORY_KIB < 8 * config.ARGON2_PARALLELISM) {
+    report('ARGON2_MEMORY_KIB', 'must be at least 8 for each of ARGON2_PARALLELISM')
+  }
+  if (config.ADMIN_USERNAME && normalizeUsername(config.ADMIN_USERNAME) === null) {
+    report('ADMIN_USERNAME', 'must have 3 to 30 of a–z, 0–9, "_", "." and "-"')
+  }
   if (config.COOKIE_SAMESITE === 'none' && !(config.COOKIE_SECURE ?? !local)) {
     report('COOKIE_SECURE', 'must be true with COOKIE_SAMESITE=none')
   }
@@ -36,7 +46,7 @@ export function checkTogether(config: ConfigValues, report: Report): void {
   if (config.REFRESH_TOKEN_DAYS > config.SESSION_MAX_DAYS) {
     report('REFRESH_TOKEN_DAYS', 'must not exceed SESSION_MAX_DAYS')
   }
-  if (!config.TRUST_PROXY?.every(isAddressRange)) {
+  if (config.TRUST_PROXY !== undefined && !config.TRUST_PROXY.every(isAddressRange)) {
     report('TRUST_PROXY', 'must be a list of IP addresses, CIDR ranges, loopback, linklocal or uniquelocal')
   }
 }

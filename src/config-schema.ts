@@ -22,8 +22,14 @@ function group(name: string) {
       Type.Integer({ description, group: name, minimum, maximum, ...options }),
     flag: (description: string, value: boolean) => Type.Boolean({ description, group: name, default: value }),
     optionalFlag: (description: string) => Type.Optional(Type.Boolean({ description, group: name })),
-    list: (description: string) =>
-      Type.Array(Type.String({ minLength: 1 }), { description, group: name, default: [], unit: 'comma separated' }),
+    list: (description: string, item: { pattern: string; items: string }) =>
+      Type.Array(Type.String({ pattern: item.pattern }), {
+        description,
+        group: name,
+        default: [],
+        unit: 'comma separated',
+        expected: item.items
+      }),
     choice: <const V extends string[]>(description: string, values: V, value: V[number]) =>
       // TypeBox cannot infer the tuple of literals from a mapped array.
       Type.Union(values.map((v) => Type.Literal(v)) as { [K in keyof V]: TLiteral<V[K]> }, {
@@ -64,15 +70,24 @@ export const configSchema = Type.Object({
 
   HOST: server.optional('Address to listen on; default 127.0.0.1 in `local`, else 0.0.0.0'),
   PORT: server.integer('Port to listen on; 0 takes a free one', 0, 65_535, { default: 3000 }),
+  WORKER_PORT: server.integer('Port for the health and metrics of `npm run worker`', 0, 65_535, { default: 3001 }),
   PUBLIC_URL: server.optional('Address under which clients reach the service, without a trailing slash', {
     format: 'url'
   }),
   TRUST_PROXY: server.list(
-    'Proxies whose `X-Forwarded-*` headers count: addresses, CIDR ranges or `loopback`; none by default'
+    'Proxies whose `X-Forwarded-*` headers count: addresses, CIDR ranges or `loopback`; none by default',
+    { pattern: '^[\\w.:/]+$', items: 'IP addresses, CIDR ranges, loopback, linklocal or uniquelocal' }
   ),
-  ALLOWED_HOSTS: server.list('Accepted `Host` names (`*.example.com` for sub-domains); empty accepts any'),
+  ALLOWED_HOSTS: server.list('Accepted `Host` names (`*.example.com` for sub-domains); empty accepts any', {
+    pattern: '^((\\*\\.)?[A-Za-z0-9][A-Za-z0-9.-]*|\\[[0-9A-Fa-f:.]+\\])$',
+    items: 'host names without scheme or port'
+  }),
   CORS_ORIGINS: server.list(
-    'Origins that browsers may call from, exactly as in the `Origin` header; empty turns CORS off'
+    'Origins that browsers may call from, exactly as in the `Origin` header; empty turns CORS off',
+    {
+      pattern: '^https?://[^/\\s*,]+$',
+      items: 'origins such as https://app.example.com'
+    }
   ),
   BODY_LIMIT_BYTES: server.integer('Largest accepted request body', 1024, 104_857_600, {
     default: 1_048_576,
@@ -142,10 +157,13 @@ export const configSchema = Type.Object({
   }),
   REDIS_HOST: redis.optional('Instead of REDIS_URL: host'),
   REDIS_PORT: redis.integer('Instead of REDIS_URL: port', 1, 65_535, { default: 6379 }),
-  REDIS_PASSWORD: redis.optional('Instead of REDIS_URL: password', { secret: true }),
+  REDIS_PASSWORD: redis.optional('Password for REDIS_HOST or REDIS_CLUSTER_NODES', { secret: true }),
   REDIS_DB: redis.integer('Instead of REDIS_URL: database number', 0, 1024, { default: 0 }),
-  REDIS_TLS: redis.flag('Instead of REDIS_URL: use TLS', false),
-  REDIS_CLUSTER_NODES: redis.list('Instead of REDIS_URL: `host:port` of Redis Cluster nodes'),
+  REDIS_TLS: redis.flag('TLS for REDIS_HOST or REDIS_CLUSTER_NODES', false),
+  REDIS_CLUSTER_NODES: redis.list('Instead of REDIS_URL: `host:port` of Redis Cluster nodes', {
+    pattern: '^([\\w.-]+|\\[[0-9A-Fa-f:.]+\\]):\\d{1,5}$',
+    items: 'host:port'
+  }),
   REDIS_CONNECT_TIMEOUT_MS: redis.integer('Longest wait for a connection', 50, 60_000, { default: 1000, unit: 'ms' }),
   REDIS_COMMAND_TIMEOUT_MS: redis.integer('Longest wait for an answer', 10, 60_000, { default: 150, unit: 'ms' }),
   REDIS_PREFIX: redis.text('Prefix of every key', { default: 'plinth:', pattern: '^[\\w:-]*$' }),

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
 import { parseEnv } from 'node:util'
 import { FormatRegistry, type TSchema, TypeGuard } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
@@ -44,7 +45,12 @@ export function applyThreadPoolSize(config: Settings): void {
  */
 export function loadConfig(env: Environment): Settings {
   const problems: string[] = []
-  const report: Report = (name, problem) => void problems.push(`${name} ${problem}`)
+  const reported = new Set<VariableName>()
+  // What follows from a fault that is already told is not told again.
+  const report: Report = (name, problem) => {
+    if (!reported.has(name)) problems.push(`${name} ${problem}`)
+    reported.add(name)
+  }
   const values: Record<string, unknown> = {}
 
   for (const [name, schema] of variables()) {
@@ -110,20 +116,25 @@ const FORMATS: Record<string, { hint: string; test: (text: string) => boolean }>
   email: { hint: 'must be an e-mail address', test: (text) => /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(text) },
   url: { hint: 'must be an http(s) URL without a trailing slash', test: isUrl('http:', 'https:') },
   'postgres-url': { hint: 'must be a postgres:// URL', test: isUrl('postgres:', 'postgresql:') },
-  'redis-url': { hint: 'must be a redis:// or rediss:// URL', test: isUrl('redis:', 'rediss:') }
+  'redis-url': {
+    hint: 'must be redis://host:port/number, or rediss:// for TLS',
+    test: (text) => isUrl('redis:', 'rediss:')(text) && /^(\/\d*)?$/.test(new URL(text).pathname)
+  }
 }
 for (const [name, { test }] of Object.entries(FORMATS)) FormatRegistry.Set(name, test)
 
 function isUrl(...protocols: string[]) {
-  return (text: string) =>
-    URL.canParse(text) &&
-    protocols.includes(new URL(text).protocol) &&
-    !(protocols[0] === 'http:' && text.endsWith('/'))
+  return (text: string) => {
+    const url = URL.parse(text)
+    if (url === null || url.host === '' || !protocols.includes(url.protocol)) return false
+    return protocols[0] !== 'http:' || !/\/$|[?#]/.test(text)
+  }
 }
 
 function expectation(schema: TSchema): string {
   if (TypeGuard.IsInteger(schema)) return `must be a whole number from ${schema.minimum} to ${schema.maximum}`
   if (TypeGuard.IsBoolean(schema)) return 'must be true or false'
+  if (TypeGuard.IsArray(schema)) return `must be a list of ${schema.expected}`
   if (TypeGuard.IsUnion(schema)) return `must be one of ${schema.anyOf.map((option) => option.const).join(', ')}`
   if (schema.format) return FORMATS[schema.format]?.hint ?? `must be of the format ${schema.format}`
   if (schema.pattern) return `must match ${schema.pattern}`
@@ -135,7 +146,7 @@ function databaseUrl(config: ConfigValues): { DATABASE_URL?: string } {
   const password = config.DB_PASSWORD ? `:${encodeURIComponent(config.DB_PASSWORD)}` : ''
   const user = `${encodeURIComponent(config.DB_USER ?? '')}${password}`
   return {
-    DATABASE_URL: `postgres://${user}@${config.DB_HOST}:${config.DB_PORT}/${encodeURIComponent(config.DB_NAME ?? '')}`
+    DATABASE_URL: `postgres://${user}@${hostOf(config.DB_HOST)}:${config.DB_PORT}/${encodeURIComponent(config.DB_NAME ?? '')}`
   }
 }
 
@@ -143,5 +154,8 @@ function redisUrl(config: ConfigValues): { REDIS_URL?: string } {
   if (!config.REDIS_HOST) return {}
   const password = config.REDIS_PASSWORD ? `:${encodeURIComponent(config.REDIS_PASSWORD)}@` : ''
   const scheme = config.REDIS_TLS ? 'rediss' : 'redis'
-  return { REDIS_URL: `${scheme}://${password}${config.REDIS_HOST}:${config.REDIS_PORT}/${config.REDIS_DB}` }
+  return { REDIS_URL: `${scheme}://${password}${hostOf(config.REDIS_HOST)}:${config.REDIS_PORT}/${config.REDIS_DB}` }
 }
+
+/** IPv6 addresses stand in brackets in a URL (RFC 3986 §3.2.2). */
+const hostOf = (host: string) => (isIPv6(host) ? `[${host}]` : host)

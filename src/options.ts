@@ -28,7 +28,10 @@ export function redis(config: Config): RedisOptions | null {
     commandTimeoutMs: config.REDIS_COMMAND_TIMEOUT_MS
   }
   if (config.REDIS_URL) return { ...common, url: config.REDIS_URL }
-  if (config.REDIS_CLUSTER_NODES.length > 0) return { ...common, nodes: config.REDIS_CLUSTER_NODES }
+  if (config.REDIS_CLUSTER_NODES.length > 0) {
+    const secrets = { password: config.REDIS_PASSWORD, ...(config.REDIS_TLS && { tls: {} }) }
+    return { ...common, ...secrets, nodes: config.REDIS_CLUSTER_NODES }
+  }
   return null
 }
 

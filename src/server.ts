@@ -1,4 +1,5 @@
 import { buildApp } from './app.ts'
+import { banner } from './banner.ts'
 import { run } from './run.ts'
 
-await run(buildApp)
+await run(buildApp, { port: 'PORT', welcome: banner })

@@ -19,6 +19,7 @@ export interface Operation {
   security: Array<Record<string, string[]>>
   /** By status; those that several operations have in common are references. */
   responses: Record<string, { description?: string; $ref?: string; [field: string]: unknown }>
+  requestBody?: { required?: boolean; content?: Record<string, { schema?: { $ref?: string; type?: unknown } }> }
   [field: string]: unknown
 }
 
@@ -49,9 +50,20 @@ export function finishDocument(rendered: unknown, alternatives: Record<string, s
       return alternative === undefined ? [requirement] : [{ [alternative]: [] }, requirement]
     })
     for (const [status, response] of Object.entries(operation.responses)) describe(status, response)
+    if (operation.requestBody && mayBeNothing(operation.requestBody, document)) operation.requestBody.required = false
   }
   shareResponses(document)
   return inOrder(document)
+}
+
+/** A route takes no body at all where its schema admits `null`: that is how Fastify presents one to the validator. */
+function mayBeNothing({ content = {} }: NonNullable<Operation['requestBody']>, document: OpenApiDocument): boolean {
+  return Object.values(content).some(({ schema }) => {
+    const name = schema?.$ref?.split('/').at(-1)
+    // A component is whatever a route's author wrote; only its `type` is looked at.
+    const target = name === undefined ? schema : (document.components.schemas?.[name] as typeof schema)
+    return Array.isArray(target?.type) && target.type.includes('null')
+  })
 }
 
 /** @fastify/swagger says "Default Response" for want of a description. */

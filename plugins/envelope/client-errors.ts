@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ConnectionError, FastifyInstance } from 'fastify'
 import { type Fault, statusFault } from './fault.ts'
-import { errorBody, jsonType } from './render.ts'
+import { errorBody, jsonType, problemBody, problemType } from './render.ts'
 
 /** How long a refused connection is still read from, so that the answer is not lost to a reset. */
 const lingerMs = 1_000
@@ -34,7 +34,7 @@ export function clientErrorHandler(headers: Record<string, string>) {
     const id = randomUUID()
     // Not the error itself: it holds the raw bytes, credentials among them.
     this.log.info({ request_id: id, status: fault.status, reason: error.code }, 'request refused by the parser')
-    answerInTurn(socket, rawAnswer(fault, id, headers))
+    answerInTurn(socket, rawAnswer(fault, id, headers, asksForProblem(error)))
   }
 }
 
@@ -78,26 +78,34 @@ function answerInTurn(socket: HttpSocket, answer: string): void {
   }
 }
 
+/** The parser gave up, so the bytes are all there is: those of the last packet, in which `Accept` may stand. */
+function asksForProblem({ rawPacket }: ConnectionError): boolean {
+  // Node gives a Buffer; Fastify's type describes what JSON makes of one.
+  const bytes: unknown = rawPacket
+  return Buffer.isBuffer(bytes) && /^accept:[^\r\n]*application\/problem\+json/im.test(bytes.toString('latin1'))
+}
+
 /** A whole response, for connections on which Fastify has no say. */
-function rawAnswer(fault: Fault, requestId: string, headers: Record<string, string>): string {
-  const body = errorBody(fault, requestId)
+function rawAnswer(fault: Fault, requestId: string, headers: Record<string, string>, asProblem: boolean): string {
+  const body = asProblem ? problemBody(fault, requestId) : errorBody(fault, requestId)
   const fields = {
-    Date: new Date().toUTCString(),
+    date: new Date().toUTCString(),
     ...headers,
-    'X-Request-ID': requestId,
-    'Content-Type': jsonType,
-    'Content-Length': String(Buffer.byteLength(body)),
-    'Cache-Control': 'no-store',
-    Connection: 'close'
+    'x-request-id': requestId,
+    'content-type': asProblem ? problemType : jsonType,
+    'content-length': String(Buffer.byteLength(body)),
+    'cache-control': 'no-store',
+    connection: 'close'
   }
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
   return `HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status]}\r\n${lines.join('')}\r\n${body}`
 }
 
 /** CONNECT asks for a tunnel, which nothing here opens (RFC 9110 §9.3.6). */
-export function refuseTunnel(_request: IncomingMessage, socket: Duplex): void {
+export function refuseTunnel({ headers }: IncomingMessage, socket: Duplex): void {
   socket.on('error', () => socket.destroy())
-  const answer = rawAnswer({ ...statusFault(501), message: 'CONNECT is not supported' }, randomUUID(), {})
+  const asProblem = headers.accept?.includes(problemType) === true
+  const answer = rawAnswer({ ...statusFault(501), message: 'CONNECT is not supported' }, randomUUID(), {}, asProblem)
   if (socket instanceof Socket) answerInTurn(socket, answer)
   else socket.destroy()
 }

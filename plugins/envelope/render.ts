@@ -5,7 +5,7 @@ import type { Fault } from './fault.ts'
 import type { ErrorBody, ProblemBody } from './schema.ts'
 
 export const jsonType = 'application/json; charset=utf-8'
-const problemType = 'application/problem+json'
+export const problemType = 'application/problem+json'
 
 /** Answers with the fault: in the shape that `Accept` prefers, and never to be stored (some statuses are by default). */
 export function sendFault(request: FastifyRequest, reply: FastifyReply, fault: Fault): FastifyReply {
@@ -38,7 +38,7 @@ export function errorBody(fault: Fault, requestId: string): string {
 }
 
 /** The body in the shape of RFC 9457. */
-function problemBody(fault: Fault, requestId: string): string {
+export function problemBody(fault: Fault, requestId: string): string {
   const { status, error_code, message, errors, solution, details } = fault
   const body: ProblemBody = {
     type: 'about:blank',

@@ -54,7 +54,10 @@ export function serverOptions(options: EnvelopeServerOptions = {}) {
     frameworkErrors(error: Error, request: FastifyRequest, reply: FastifyReply) {
       reply.headers({ ...headers, 'x-request-id': request.id })
       if (isFramedInDoubt(request.raw)) reply.header('connection', 'close')
-      sendFault(request, reply, toFault(error))
+      const fault = toFault(error)
+      // No hook sees these, so nobody else logs them; their URL is what is wrong with them.
+      request.log.info({ method: request.method, status: fault.status, reason: fault.error_code }, 'request refused')
+      sendFault(request, reply, fault)
     }
   }
 }

@@ -28,10 +28,14 @@ const plugin: FastifyPluginCallback<ValidationOptions> = (app, options, done) =>
   app.removeContentTypeParser(['application/json', 'text/plain'])
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, parsed) => {
     if (!jsonInUtf8.test(request.headers['content-type'] ?? '')) throw new UnsupportedMediaType()
-    parsed(null, parseJson(body, maxDepth))
+    // Clients that always name the type may send nothing where nothing is asked for.
+    const isNothing = body.length === 0 && admitsNull(request.routeOptions.schema?.body)
+    parsed(null, isNothing ? undefined : parseJson(body, maxDepth))
   })
   done()
 }
+
+const admitsNull = (schema: unknown) => Array.isArray((schema as { type?: unknown } | null)?.type)
 
 /** For every parser: none of them inflates, and what they would make of a compressed body is not what was sent. */
 function checkEncodings({ raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {

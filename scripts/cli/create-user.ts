@@ -22,6 +22,7 @@ export async function createUser(options: CreateUserOptions, role: 'admin' | 'us
   }
   const email = options.email ?? (await ask('E-mail', terminal))
   const username = options.username ?? (await ask('Username', terminal))
+  if (email.length > 254 || (options.name?.length ?? 0) > 100) throw new Error('The e-mail address or name is too long')
   if (!/^[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+$/.test(email)) throw new Error('The e-mail address is not valid')
   const password = options['password-stdin'] ? await readLine(terminal.input) : await askTwice(terminal)
 

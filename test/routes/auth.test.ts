@@ -196,6 +196,7 @@ t.test('logout ends the session at once, clears the cookie and is idempotent', a
   t.equal((await logout(user.headers)).statusCode, 204)
   t.equal((await logout()).statusCode, 204)
   t.equal((await logout({}, { refresh_token: 'rt_unknown' })).statusCode, 204)
+  t.equal((await logout({ 'content-type': 'application/json' })).statusCode, 204, 'a type without a body')
   t.equal((await logout({}, { refresh_token: other.refreshToken })).statusCode, 204)
   t.equal((await me(other.headers)).statusCode, 401, 'ended by its refresh token')
 })

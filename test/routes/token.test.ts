@@ -42,7 +42,9 @@ t.test('the token endpoint speaks RFC 6749', async (t) => {
     ['a missing parameter', { grant_type: 'password', username: 'x' }, 'invalid_request'],
     ['a missing grant type', { username: 'x' }, 'invalid_request'],
     ['an unknown grant type', { grant_type: 'client_credentials' }, 'unsupported_grant_type'],
-    ['a repeated parameter', 'grant_type=password&grant_type=password', 'invalid_request']
+    ['a repeated parameter', 'grant_type=password&grant_type=password', 'invalid_request'],
+    ['NUL', 'grant_type=password&username=a%00b&password=x', 'invalid_request'],
+    ['malformed UTF-8', 'grant_type=password&username=%ff%fe&password=x', 'invalid_request']
   ] as const) {
     await t.test(`${title} is ${error}`, async (t) => {
       const answer = await post(parameters)

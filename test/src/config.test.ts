@@ -100,6 +100,39 @@ t.test('parts of a database and Redis address become URLs, with everything escap
   t.equal(config.REDIS_URL, 'rediss://:s%40@cache:6379/0')
 })
 
+t.test('faults that only a plugin would notice are found with all the others', async (t) => {
+  const problems = problemsOf({
+    CORS_ORIGINS: '*',
+    ALLOWED_HOSTS: 'http://x',
+    ADMIN_EMAIL: 'a@example.com',
+    ADMIN_USERNAME: 'x',
+    ADMIN_PASSWORD: 'Correct-horse-1',
+    ARGON2_MEMORY_KIB: '8',
+    ARGON2_PARALLELISM: '4',
+    REDIS_CLUSTER_NODES: 'http://a:99999',
+    PUBLIC_URL: 'https://x/api?q=1',
+    TRUST_PROXY: 'true'
+  })
+  t.same(problems.map((problem) => problem.split(' ')[0]).sort(), [
+    'ADMIN_USERNAME',
+    'ALLOWED_HOSTS',
+    'ARGON2_MEMORY_KIB',
+    'CORS_ORIGINS',
+    'PUBLIC_URL',
+    'REDIS_CLUSTER_NODES',
+    'TRUST_PROXY'
+  ])
+  t.match(problemsOf({ REDIS_URL: 'redis://h/abc' }).join(), /REDIS_URL/)
+  t.match(problemsOf({ REDIS_URL: 'redis://h', REDIS_TLS: 'true' }).join(), /REDIS_URL/)
+  t.equal(problemsOf({ ...production, JWT_SECRET: 'short' }).length, 1, 'one fault is told once')
+})
+
+t.test('IPv6 hosts stand in brackets', async (t) => {
+  const config = loadConfig({ DB_HOST: '::1', DB_NAME: 'app', DB_USER: 'app', REDIS_HOST: '::1' })
+  t.equal(config.DATABASE_URL, 'postgres://app@[::1]:5432/app')
+  t.equal(config.REDIS_URL, 'redis://[::1]:6379/0')
+})
+
 t.test('TRUST_PROXY takes addresses, and trusts nobody by default', async (t) => {
   t.equal(trustProxy(loadConfig({})), false)
   t.same(trustProxy(loadConfig({ TRUST_PROXY: '10.0.0.0/8, ::1' })), ['10.0.0.0/8', '::1'])

@@ -48,6 +48,26 @@ t.test('the whole story works, SIGTERM exits with 0, and a restart finds everyth
   t.equal((await call(second.url, '/todos', { headers: bearer })).status, 401, 'the older token of the session too')
 })
 
+t.test('SIGTERM lets a request in flight finish on its kept connection, then exits with 0 at once', async (t) => {
+  // A slow hash keeps the request in flight.
+  const slow = { ARGON2_MEMORY_KIB: '262144', ARGON2_TIME_COST: '3', UV_THREADPOOL_SIZE: '4' }
+  const server = await startServer(t, { ...(await variables(t)), ...slow })
+  const account = { email: 'late@example.com', username: 'late', password: 'Correct-horse-1' }
+  const inFlight = fetch(`${server.url}/api/v1/auth/register`, {
+    method: 'POST',
+    headers: json,
+    body: JSON.stringify(account)
+  })
+  while (!(await isBusy(server.url)));
+
+  const stoppedAt = performance.now()
+  server.child.kill('SIGTERM')
+
+  t.equal((await inFlight).status, 201)
+  t.equal(await server.exited, 0, server.output())
+  t.ok(performance.now() - stoppedAt < 8000, 'long before the grace of 20 s ends')
+})
+
 t.test('a bad environment names every fault and exits with 1', async (t) => {
   const server = spawnServer(t, { PORT: 'many', LOG_LEVEL: 'loud', JWT_SECRET: 'hunter2' })
   t.equal(await server.exited, 1)
@@ -150,4 +170,10 @@ if (mode === 'embedded') {
     const servers = await Promise.all([startServer(t, env), startServer(t, env)])
     for (const { url } of servers) t.equal((await fetch(`${url}/health/ready`)).status, 200)
   })
+}
+
+/** Whether a request besides the one that asks is being handled. */
+async function isBusy(url: string): Promise<boolean> {
+  const figures = await (await fetch(`${url}/metrics`)).text()
+  return Number(/^http_requests_in_flight (\d+)$/m.exec(figures)?.[1]) > 1
 }

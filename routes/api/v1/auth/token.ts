@@ -9,7 +9,7 @@ import { signIn } from './sign-in.ts'
 /** `POST /auth/token`: the OAuth 2.0 token endpoint, bare as RFC 6749 wants it. */
 const token: FastifyPluginAsyncTypebox = async (app) => {
   app.removeAllContentTypeParsers()
-  await app.register(formbody, { bodyLimit: 16_384 })
+  await app.register(formbody, { bodyLimit: 16_384, parser: parseForm })
 
   app.post(
     '/token',
@@ -52,6 +52,26 @@ const token: FastifyPluginAsyncTypebox = async (app) => {
       throw new UnsupportedGrantType()
     }
   )
+}
+
+/** RFC 6749 appendix B: UTF-8, percent-encoded. A repeated parameter becomes a list, which the schema refuses. */
+function parseForm(text: string): Record<string, string | string[]> {
+  const form: Record<string, string | string[]> = Object.create(null)
+  for (const [name, value] of new URLSearchParams(text)) {
+    const before = form[name]
+    form[name] = before === undefined ? value : [...[before].flat(), value]
+  }
+  if (!isPlainText(text)) throw new InvalidTokenRequest('parameters in percent-encoded UTF-8')
+  return form
+}
+
+/** Neither malformed UTF-8, which would be read as something else, nor NUL, which no text column holds. */
+function isPlainText(text: string): boolean {
+  try {
+    return !decodeURIComponent(text).includes('\0')
+  } catch {
+    return false
+  }
 }
 
 /** The error code of RFC 6749 §5.2 for what went wrong, if it is the client's fault. */
