@@ -7,7 +7,7 @@ import type { IncomingMessage } from 'node:http'
 export function bearerToken({ headers, rawHeaders }: IncomingMessage): string | undefined {
   const { authorization } = headers
   if (authorization === undefined) return undefined
-  // Node keeps the first of two Authorization headers, a proxy in front may have judged the second.
+  // Of two Authorization headers Node keeps the first or joins both; a proxy in front may have judged the second.
   if (isRepeated(rawHeaders)) return ''
   if (authorization.startsWith('Bearer ')) return authorization.slice(7)
   if (/^bearer(?: |$)/i.test(authorization)) return authorization.slice(7)

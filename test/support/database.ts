@@ -1,14 +1,8 @@
-import { createHash } from 'node:crypto'
-import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
-import { Kysely, PGliteDialect } from 'kysely'
 import pg from 'pg'
 import type { Test } from 'tap'
 import { migrateUp } from '../../db/migrate.ts'
 import { type OpenDatabase, openDatabase } from '../../plugins/database/index.ts'
-
-const root = join(import.meta.dirname, '../..')
+import { embeddedFolder, schemaHash } from './embedded.ts'
 
 /** Where the throw-away databases of a run on services are made. */
 export const adminUrl = process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
@@ -19,34 +13,9 @@ export async function testDatabase(
   mode: 'embedded' | 'services'
 ): Promise<{ open?: OpenDatabase; url?: string }> {
   if (mode === 'services') return { url: await copyOfTemplate(t) }
-  const open = await openDatabase({ dataDir: null, load: await migratedDump() })
+  const open = await openDatabase({ dataDir: await embeddedFolder(t, 'migrated') })
   t.teardown(() => open.close())
   return { open }
-}
-
-/** Changes with every migration, so that a cached dump or template is never stale. */
-function schemaHash(): string {
-  const files = globSync(['db/migrations/*.ts', 'db/resource.ts', 'plugins/*/migration.ts'], { cwd: root }).sort()
-  const hash = createHash('sha256')
-  for (const file of files) hash.update(file).update(readFileSync(join(root, file)))
-  return hash.digest('hex').slice(0, 16)
-}
-
-async function migratedDump(): Promise<Blob> {
-  const folder = join(root, 'node_modules/.cache/plinth-test')
-  const file = join(folder, `${schemaHash()}.tar`)
-  if (!existsSync(file)) {
-    const pglite = await PGlite.create()
-    const db = new Kysely<unknown>({ dialect: new PGliteDialect({ pglite }) })
-    await migrateUp(db)
-    const dump = await pglite.dumpDataDir('none')
-    await db.destroy()
-    mkdirSync(folder, { recursive: true })
-    const draft = `${file}.${process.pid}`
-    writeFileSync(draft, Buffer.from(await dump.arrayBuffer()))
-    renameSync(draft, file)
-  }
-  return new Blob([readFileSync(file)])
 }
 
 /** A database of the services without any table, dropped at teardown. */
