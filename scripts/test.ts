@@ -32,7 +32,7 @@ await main(usage, async () => {
   let exitCode = 0
   for (const { mode, files } of runs) {
     console.log(`${files.length} test files, ${mode}`)
-    const flags = [`--timeout=${full ? 600 : 60}`, ...(coverage ? [] : ['--disable-coverage'])]
+    const flags = [`--timeout=${full ? 600 : 120}`, ...(coverage ? [] : ['--disable-coverage'])]
     exitCode = Math.max(exitCode, await runTap(mode, [...flags, ...files]))
   }
   return exitCode

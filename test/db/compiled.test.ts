@@ -2,6 +2,7 @@ import { type GeneratedAlways, type Kysely, sql } from 'kysely'
 import t from 'tap'
 import { compiled } from '../../db/compiled.ts'
 import { openDatabase, type Tables } from '../../plugins/database/index.ts'
+import { emptyDump } from '../support/embedded.ts'
 
 interface NotesTable {
   id: GeneratedAlways<number>
@@ -10,7 +11,7 @@ interface NotesTable {
 }
 type Notes = { notes: NotesTable }
 
-const database = await openDatabase({ dataDir: null })
+const database = await openDatabase({ dataDir: null, load: await emptyDump() })
 t.teardown(() => database.close())
 const db = database.db.withTables<Notes>()
 

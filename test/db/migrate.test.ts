@@ -1,7 +1,8 @@
 import t from 'tap'
 import { openDatabase } from '../../plugins/database/index.ts'
+import { emptyDump } from '../support/embedded.ts'
 import { migrateSuite } from './migrate-suite.ts'
 
-const database = await openDatabase({ dataDir: null })
+const database = await openDatabase({ dataDir: null, load: await emptyDump() })
 t.teardown(() => database.close())
 migrateSuite(t, database.db)

@@ -1,6 +1,9 @@
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
+import { openDatabase } from '../../plugins/database/index.ts'
 import { runCli } from '../../scripts/cli/run.ts'
+import { emptyDump } from '../support/embedded.ts'
 
 const cli = (args: string[], typed = '') => {
   const input = new PassThrough()
@@ -31,7 +34,9 @@ t.test('wrong usage is refused before anything is opened', async (t) => {
 })
 
 t.test('an account is created once, with a password that is accepted, and listed', async (t) => {
-  environment(t, { DATA_DIR: t.testdir(), ARGON2_MEMORY_KIB: '8', ARGON2_TIME_COST: '1' })
+  environment(t, { DATA_DIR: t.testdirName, ARGON2_MEMORY_KIB: '8', ARGON2_TIME_COST: '1' })
+  const empty = await openDatabase({ dataDir: join(t.testdirName, 'database'), load: await emptyDump() })
+  await empty.close()
   const ada = ['create-superuser', '--email', 'Ada@Example.com', '--username', 'Ada', '--password-stdin']
   const eve = ['create-user', '--email', 'eve@example.com', '--username', 'eve', '--password-stdin', '--json']
 

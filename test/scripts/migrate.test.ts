@@ -1,9 +1,10 @@
 import t from 'tap'
+import { openDatabase } from '../../plugins/database/index.ts'
 import { runMigrate, type WithDatabase } from '../../scripts/migrate/command.ts'
-import { openMemoryDatabase } from '../../src/database.ts'
+import { emptyDump } from '../support/embedded.ts'
 
 t.test('migrations go up and down to nothing, and the command says what it did', async (t) => {
-  const database = await openMemoryDatabase()
+  const database = await openDatabase({ dataDir: null, load: await emptyDump() })
   t.teardown(() => database.close())
   const migrate = async (...args: string[]) => {
     const lines: string[] = []

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { mode, redisUrl } from '../support/app.ts'
 import { emptyDatabase, testDatabase } from '../support/database.ts'
-import { freePort, spawnServer, startServer, temporaryFolder } from '../support/server.ts'
+import { freePort, preparedFolder, spawnServer, startServer, temporaryFolder } from '../support/server.ts'
 
 const json = { 'content-type': 'application/json' }
 
@@ -51,7 +51,7 @@ t.test('the whole story works, SIGTERM exits with 0, and a restart finds everyth
 t.test('SIGTERM lets a request in flight finish on its kept connection, then exits with 0 at once', async (t) => {
   // A slow hash keeps the request in flight.
   const slow = { ARGON2_MEMORY_KIB: '262144', ARGON2_TIME_COST: '3', UV_THREADPOOL_SIZE: '4' }
-  const server = await startServer(t, { ...(await variables(t)), ...slow })
+  const server = await startServer(t, { ...(await variables(t)), ...slow }, await folderFor(t))
   const account = { email: 'late@example.com', username: 'late', password: 'Correct-horse-1' }
   const inFlight = fetch(`${server.url}/api/v1/auth/register`, {
     method: 'POST',
@@ -90,15 +90,15 @@ t.test('an unreachable database is one clear message and exit 1', async (t) => {
 })
 
 t.test('a port in use is one clear message and exit 1', async (t) => {
-  const first = await startServer(t, await variables(t))
-  const second = spawnServer(t, { ...(await variables(t)), PORT: new URL(first.url).port })
+  const first = await startServer(t, await variables(t), await folderFor(t))
+  const second = spawnServer(t, { ...(await variables(t)), PORT: new URL(first.url).port }, await folderFor(t))
   t.equal(await second.exited, 1)
   t.match(second.output(), /port is in use/)
 })
 
 if (mode === 'embedded') {
   t.test('a second process on the same data is refused, and the first goes on', async (t) => {
-    const first = await startServer(t)
+    const first = await startServer(t, {}, await preparedFolder(t))
     const second = spawnServer(t, { PORT: String(await freePort()) }, first.folder)
     t.equal(await second.exited, 1)
     t.match(second.output(), /in use by process \d+/)
@@ -107,7 +107,7 @@ if (mode === 'embedded') {
   })
 
   t.test('demo users sign in on embedded storage, and the banner shows them', async (t) => {
-    const server = await startServer(t)
+    const server = await startServer(t, {}, await preparedFolder(t))
     t.match(server.output(), /demo@example\.com +User-demo-1/)
     const body = JSON.stringify({ identifier: 'demo', password: 'User-demo-1' })
     const login = await fetch(`${server.url}/api/v1/auth/login`, { method: 'POST', headers: json, body })
@@ -115,7 +115,7 @@ if (mode === 'embedded') {
   })
 
   t.test('a killed server has kept every todo that it acknowledged', async (t) => {
-    const first = await startServer(t, {}, temporaryFolder(t))
+    const first = await startServer(t, {}, await preparedFolder(t))
     const login = await fetch(`${first.url}/api/v1/auth/login`, {
       method: 'POST',
       headers: json,
@@ -177,3 +177,7 @@ async function isBusy(url: string): Promise<boolean> {
   const figures = await (await fetch(`${url}/metrics`)).text()
   return Number(/^http_requests_in_flight (\d+)$/m.exec(figures)?.[1]) > 1
 }
+
+/** Only the story above needs a genuine first start. */
+const folderFor = (t: Parameters<typeof temporaryFolder>[0]) =>
+  mode === 'embedded' ? preparedFolder(t) : temporaryFolder(t)

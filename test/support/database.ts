@@ -2,7 +2,7 @@ import pg from 'pg'
 import type { Test } from 'tap'
 import { migrateUp } from '../../db/migrate.ts'
 import { type OpenDatabase, openDatabase } from '../../plugins/database/index.ts'
-import { embeddedFolder, schemaHash } from './embedded.ts'
+import { migratedDump, schemaHash } from './embedded.ts'
 
 /** Where the throw-away databases of a run on services are made. */
 export const adminUrl = process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
@@ -13,7 +13,7 @@ export async function testDatabase(
   mode: 'embedded' | 'services'
 ): Promise<{ open?: OpenDatabase; url?: string }> {
   if (mode === 'services') return { url: await copyOfTemplate(t) }
-  const open = await openDatabase({ dataDir: await embeddedFolder(t, 'migrated') })
+  const open = await openDatabase({ dataDir: null, load: await migratedDump() })
   t.teardown(() => open.close())
   return { open }
 }

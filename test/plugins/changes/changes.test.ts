@@ -4,8 +4,9 @@ import t from 'tap'
 import { changesPlugin } from '../../../plugins/changes/index.ts'
 import { up } from '../../../plugins/changes/migration.ts'
 import { databasePlugin, openDatabase } from '../../../plugins/database/index.ts'
+import { emptyDump } from '../../support/embedded.ts'
 
-const database = await openDatabase({ dataDir: null })
+const database = await openDatabase({ dataDir: null, load: await emptyDump() })
 const app = Fastify()
 await app.register(databasePlugin, { database })
 await app.register(changesPlugin)

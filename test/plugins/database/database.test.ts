@@ -1,9 +1,10 @@
 import t from 'tap'
 import { openDatabase } from '../../../plugins/database/index.ts'
+import { emptyDump } from '../../support/embedded.ts'
 import { rowsSuite } from './rows-suite.ts'
 import { transactionSuite } from './transaction-suite.ts'
 
-const database = await openDatabase({ dataDir: null, transactionTimeoutMs: 300 })
+const database = await openDatabase({ dataDir: null, load: await emptyDump(), transactionTimeoutMs: 300 })
 t.teardown(() => database.close())
 
 t.equal(database.kind, 'embedded')

@@ -2,8 +2,9 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { databasePlugin, openDatabase } from '../../../plugins/database/index.ts'
+import { emptyDump } from '../../support/embedded.ts'
 
-const shared = await openDatabase({ dataDir: null })
+const shared = await openDatabase({ dataDir: null, load: await emptyDump() })
 t.teardown(() => shared.close())
 await sql`create table notes (text text primary key)`.execute(shared.db)
 
@@ -32,8 +33,8 @@ t.test('a database that was handed in stays open when the app closes', async (t)
 })
 
 t.test('a database that the plugin opened is closed with the app', async (t) => {
-  const app = Fastify({ pluginTimeout: 60_000 })
-  await app.register(databasePlugin, { dataDir: null })
+  const app = Fastify()
+  await app.register(databasePlugin, { dataDir: null, load: await emptyDump() })
   await t.resolves(app.database.check())
   const { db } = app
   await app.close()

@@ -23,14 +23,14 @@ function heldSink() {
 const LINE = `${'x'.repeat(1023)}\n`
 const FOUR_MIB_OF_LINES = 4096
 
-t.test('lines go out in batches of 16 KB', (t) => {
+t.test('lines go out in batches of 64 KB', (t) => {
   const sink = heldSink()
   const output = new Output(sink, 250)
 
-  for (let n = 0; n < 20; n++) output.write(LINE)
+  for (let n = 0; n < 70; n++) output.write(LINE)
 
   t.equal(sink.batches.length, 1)
-  t.equal(sink.batches[0], LINE.repeat(16))
+  t.equal(sink.batches[0], LINE.repeat(64))
   t.end()
 })
 
@@ -67,7 +67,7 @@ t.test('a sink that does not finish costs 4 MiB; the lines on top are dropped, c
     reports.push(dropped)
     output.write('report\n')
   }
-  for (let n = 0; n < 16; n++) output.write(LINE)
+  for (let n = 0; n < 64; n++) output.write(LINE)
 
   for (let n = 0; n < FOUR_MIB_OF_LINES + 100; n++) output.write(LINE)
   t.equal(output.dropped, 100)
