@@ -7,7 +7,11 @@ const readme = '# A plugin\n'
 
 /** A tree without a fault: files by path. */
 const soundHouse: Record<string, string> = {
-  'package.json': JSON.stringify({ dependencies: { fastify: '5.0.0' }, devDependencies: { tap: '1.0.0' } }),
+  'package.json': JSON.stringify({
+    type: 'module',
+    dependencies: { fastify: '5.0.0' },
+    devDependencies: { tap: '1.0.0' }
+  }),
   'docs/decisions.md': '| `fastify` | framework |\n| `tap` | tests |\n',
   'src/app.ts': "import a from '../plugins/a/index.ts'\nimport b from '../plugins/b/index.ts'\nexport default [a, b]\n",
   'src/config.ts': 'export const environment = process.env\n',
@@ -81,7 +85,7 @@ t.test('each rule finds the file that breaks it', async (t) => {
     ['a development package in the product', { 'src/x.ts': "import 'tap'" }, /src\/x\.ts:1 imports tap/],
     [
       'an unused dependency',
-      { 'package.json': '{"dependencies":{"fastify":"1","tap":"1"}}', 'scripts/go.ts': '' },
+      { 'package.json': '{"type":"module","dependencies":{"fastify":"1","tap":"1"}}', 'scripts/go.ts': '' },
       /tap is a dependency, but nothing imports it/
     ],
     [

@@ -1,8 +1,9 @@
 import t from 'tap'
 import { signIn, signUp, startApp } from '../support/app.ts'
 
+const app = await startApp(t, { REFRESH_REUSE_GRACE_SECONDS: '300' })
+
 t.test('registering creates an account that can sign in by e-mail and by username', async (t) => {
-  const app = await startApp(t)
   const payload = { email: 'Ada@Example.com', username: 'Ada', password: 'Correct-horse-1', name: 'Ada' }
 
   const registered = await app.inject({ method: 'POST', url: '/api/v1/auth/register', payload })
@@ -34,7 +35,6 @@ t.test('registering creates an account that can sign in by e-mail and by usernam
 })
 
 t.test('a taken e-mail address or username is a 409 that names the field', async (t) => {
-  const app = await startApp(t)
   const { email, username } = await signUp(app)
   const register = (fields: object) =>
     app.inject({
@@ -57,7 +57,6 @@ t.test('a taken e-mail address or username is a 409 that names the field', async
 })
 
 t.test('50 identical registrations at once give exactly one account', async (t) => {
-  const app = await startApp(t)
   const payload = { email: 'race@example.com', username: 'race', password: 'Correct-horse-1' }
 
   const answers = await Promise.all(
@@ -68,7 +67,6 @@ t.test('50 identical registrations at once give exactly one account', async (t) 
 })
 
 t.test('weak passwords and impossible usernames are refused by field', async (t) => {
-  const app = await startApp(t)
   const base = { email: 'weak@example.com', username: 'weak-one', password: 'Correct-horse-1' }
   for (const [field, value] of [
     ['password', 'short'],
@@ -91,7 +89,6 @@ t.test('weak passwords and impossible usernames are refused by field', async (t)
 })
 
 t.test('P04: an unknown user and a wrong password get the same answer', async (t) => {
-  const app = await startApp(t)
   const { email } = await signUp(app)
   const attempt = (identifier: string) =>
     app.inject({ method: 'POST', url: '/api/v1/auth/login', payload: { identifier, password: 'Wrong-horse-1' } })
@@ -109,7 +106,6 @@ t.test('P04: an unknown user and a wrong password get the same answer', async (t
 })
 
 t.test('a deactivated account is told so only after its password proved right', async (t) => {
-  const app = await startApp(t)
   const user = await signUp(app)
   await app.db.updateTable('users').set({ is_active: false }).where('username', '=', user.username).execute()
   const attempt = (password: string) =>
@@ -121,7 +117,6 @@ t.test('a deactivated account is told so only after its password proved right', 
 })
 
 t.test('refresh by body rotates, repeats inside the grace and detects later reuse', async (t) => {
-  const app = await startApp(t, { REFRESH_REUSE_GRACE_SECONDS: '300' })
   const user = await signUp(app)
   const refresh = (refresh_token: string) =>
     app.inject({ method: 'POST', url: '/api/v1/auth/refresh', payload: { refresh_token } })
@@ -138,14 +133,18 @@ t.test('refresh by body rotates, repeats inside the grace and detects later reus
   const reused = await refresh(user.refreshToken)
   t.match([reused.statusCode, reused.json().error_code], [401, 'REFRESH_TOKEN_REUSED'])
   t.equal((await refresh(third)).statusCode, 401, 'the whole session is dead')
-  const { revoked_reason } = await app.db.selectFrom('sessions').select('revoked_reason').executeTakeFirstOrThrow()
+  const { revoked_reason } = await app.db
+    .selectFrom('sessions')
+    .innerJoin('users', 'users.id', 'sessions.user_id')
+    .select('revoked_reason')
+    .where('username', '=', user.username)
+    .executeTakeFirstOrThrow()
   t.equal(revoked_reason, 'reuse')
   const me = await app.inject({ url: '/api/v1/users/me', headers: user.headers })
   t.equal(me.statusCode, 401, 'its access tokens too')
 })
 
 t.test('the refresh cookie is HttpOnly and works for this site only', async (t) => {
-  const app = await startApp(t)
   const user = await signUp(app)
   const login = await app.inject({
     method: 'POST',
@@ -171,7 +170,6 @@ t.test('the refresh cookie is HttpOnly and works for this site only', async (t) 
 })
 
 t.test('logout ends the session at once, clears the cookie and is idempotent', async (t) => {
-  const app = await startApp(t)
   const user = await signUp(app)
   const other = await signIn(app, user)
   const logout = (headers?: object, payload?: object) =>

@@ -1,8 +1,9 @@
 import t from 'tap'
 import { signUp, startApp } from '../support/app.ts'
 
+const app = await startApp(t)
+
 t.test('a todo is created, read, changed and deleted', async (t) => {
-  const app = await startApp(t)
   const { headers } = await signUp(app)
 
   const created = await app.inject({ method: 'POST', url: '/api/v1/todos', headers, payload: { title: 'Milk' } })
@@ -34,7 +35,6 @@ t.test('a todo is created, read, changed and deleted', async (t) => {
 })
 
 t.test('lists are paged, newest first, and a far page is empty', async (t) => {
-  const app = await startApp(t)
   const { headers } = await signUp(app)
   for (let i = 1; i <= 12; i++) {
     await app.inject({ method: 'POST', url: '/api/v1/todos', headers, payload: { title: `Todo ${i}` } })
@@ -61,7 +61,6 @@ t.test('lists are paged, newest first, and a far page is empty', async (t) => {
 })
 
 t.test('todos of others answer like absent ones, and stay as they are', async (t) => {
-  const app = await startApp(t)
   const owner = await signUp(app)
   const other = await signUp(app)
   const created = await app.inject({

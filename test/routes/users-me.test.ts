@@ -1,8 +1,9 @@
 import t from 'tap'
 import { signUp, startApp } from '../support/app.ts'
 
+const app = await startApp(t)
+
 t.test('people read and change their own account', async (t) => {
-  const app = await startApp(t)
   const user = await signUp(app)
   const { headers } = user
   const patch = (payload: object) => app.inject({ method: 'PATCH', url: '/api/v1/users/me', headers, payload })
@@ -19,7 +20,6 @@ t.test('people read and change their own account', async (t) => {
 })
 
 t.test('what is not theirs to set is refused, and the row stays as it was', async (t) => {
-  const app = await startApp(t)
   const user = await signUp(app)
   const taken = await signUp(app)
   const before = await app.db.selectFrom('users').selectAll().where('username', '=', user.username).executeTakeFirst()

@@ -1,10 +1,12 @@
 import { connect } from 'node:net'
-import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { signUp, startApp } from '../support/app.ts'
 
+const app = await startApp(t, { BODY_LIMIT_BYTES: '20000' })
+await app.listen({ port: 0 })
+
 /** Sends bytes as they are and reads until the server closes. */
-async function raw(app: FastifyInstance, request: string): Promise<{ status: number; head: string; body: string }> {
+async function raw(request: string): Promise<{ status: number; head: string; body: string }> {
   const address = app.server.address()
   if (address === null || typeof address === 'string') throw new Error('not listening')
   const socket = connect(address.port, '127.0.0.1')
@@ -31,8 +33,6 @@ const json = (method: string, path: string, authorization: string, body: string)
   )
 
 t.test('V17, V18: every refusal comes in the envelope, and as problem details when asked for', async (t) => {
-  const app = await startApp(t, { BODY_LIMIT_BYTES: '20000' })
-  await app.listen({ port: 0 })
   const { headers } = await signUp(app)
   const todo = (body: string) => json('POST', '/api/v1/todos', headers.authorization, body)
   const me = (body: string) => json('PATCH', '/api/v1/users/me', headers.authorization, body)
@@ -88,7 +88,7 @@ t.test('V17, V18: every refusal comes in the envelope, and as problem details wh
   ]
   for (const [title, status, request, header] of cases) {
     await t.test(title, async (t) => {
-      const answer = await raw(app, request)
+      const answer = await raw(request)
       t.equal(answer.status, status, answer.head)
       t.match(answer.head, /^content-type: application\/json; charset=utf-8\r?$/im)
       t.match(answer.head, /^x-content-type-options: nosniff/im)
@@ -98,10 +98,7 @@ t.test('V17, V18: every refusal comes in the envelope, and as problem details wh
       t.match(answer.head, new RegExp(`^x-request-id: ${body.request_id}\\r?$`, 'im'))
       t.notMatch(answer.body, /xxxx|node_modules|select |\.ts/)
 
-      const problem = await raw(
-        app,
-        request.replace('\r\nConnection', '\r\nAccept: application/problem+json\r\nConnection')
-      )
+      const problem = await raw(request.replace('\r\nConnection', '\r\nAccept: application/problem+json\r\nConnection'))
       if (request.includes('Connection')) {
         t.equal(problem.status, status)
         t.match(problem.head, /^content-type: application\/problem\+json/im)
@@ -112,7 +109,6 @@ t.test('V17, V18: every refusal comes in the envelope, and as problem details wh
 })
 
 t.test('null stays null where it is allowed', async (t) => {
-  const app = await startApp(t)
   const { headers } = await signUp(app)
   const payload = { title: 'x', description: null }
   const answer = await app.inject({ method: 'POST', url: '/api/v1/todos', headers, payload })

@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { buildTestApp, startApp } from '../support/app.ts'
 
+const app = await startApp(t)
+
 /** Every route and who may call it. A route that is missing here, or here and gone, fails the test. */
 const inventory = {
   'GET /': 'public',
@@ -45,7 +47,6 @@ function operations(app: FastifyInstance): Array<[name: string, Operation]> {
 }
 
 t.test('the inventory names every route, and the document says who may call it', async (t) => {
-  const app = await startApp(t)
   const found = Object.fromEntries(
     operations(app).map(([name, { security }]) => [name, security?.length ? 'required' : 'public'])
   )
@@ -53,7 +54,6 @@ t.test('the inventory names every route, and the document says who may call it',
 })
 
 t.test('every operation is complete in the document', async (t) => {
-  const app = await startApp(t)
   const ids = new Set<string>()
   for (const [name, { operationId, tags, summary, description, security, responses }] of operations(app)) {
     t.match(operationId, /^[a-z]+([A-Z][a-z]+)*$/, `${name} has an operationId`)
@@ -73,7 +73,6 @@ t.test('every operation is complete in the document', async (t) => {
 })
 
 t.test('Z01: every route that is not public refuses anonymous callers, HEAD included', async (t) => {
-  const app = await startApp(t)
   for (const [name, access] of Object.entries(inventory)) {
     if (access === 'public') continue
     const [method = '', path = ''] = name.split(' ')

@@ -7,9 +7,7 @@ import { buildApp } from '../../src/app.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
 import { generateSecrets, withLocalSecrets } from '../../src/secrets.ts'
 import { testDatabase } from './database.ts'
-
-/** `embedded` runs on PGlite and memory, `services` on PostgreSQL and Redis; the runner sets it. */
-export const mode = process.env.TEST_MODE === 'services' ? 'services' : 'embedded'
+import { mode, redisUrl } from './mode.ts'
 
 type Variables = Record<string, string | undefined>
 
@@ -47,8 +45,6 @@ export async function buildTestApp(t: Test, variables: Variables = {}): Promise<
   t.teardown(() => app.close())
   return app
 }
-
-export const redisUrl = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379'
 
 /** A registered and signed-in person, and `inject` options that carry their access token. */
 export async function signUp(app: FastifyInstance, username = `u${crypto.randomUUID().slice(0, 12)}`) {

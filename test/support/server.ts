@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { openDatabase } from '../../plugins/database/index.ts'
+import { testDatabase } from './database.ts'
 import { migratedDump } from './embedded.ts'
+import { mode, redisUrl } from './mode.ts'
 
 const entry = join(import.meta.dirname, '../../src/server.ts')
 
@@ -23,10 +25,10 @@ export interface Server {
 /** The real server as a process of its own, without any environment but `variables`; its data lies in `folder`. */
 export function spawnServer(t: Test, variables: Record<string, string> = {}, folder = temporaryFolder(t)): Server {
   const port = variables.PORT ?? '0'
-  const { PATH = '', HOME = '' } = process.env
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
   const child = spawn(process.execPath, [entry], {
     cwd: folder,
-    env: { PATH, HOME, ARGON2_MEMORY_KIB: '64', ARGON2_TIME_COST: '1', ...variables },
+    env: { PATH, HOME, NODE_COMPILE_CACHE, ARGON2_MEMORY_KIB: '64', ARGON2_TIME_COST: '1', ...variables },
     stdio: ['ignore', 'pipe', 'pipe']
   })
   let output = ''
@@ -47,12 +49,21 @@ export async function startServer(t: Test, variables: Record<string, string> = {
   return server
 }
 
-/** A folder whose embedded database is migrated already: a start there takes a fraction of a first one. */
-export async function preparedFolder(t: Test): Promise<string> {
+/** Names a migrated database of the test's own and Redis when this run is on services; nothing when it is embedded. */
+export async function services(t: Test): Promise<Record<string, string>> {
+  if (mode === 'embedded') return {}
+  const { url = '' } = await testDatabase(t, mode)
+  return { DATABASE_URL: url, REDIS_URL: redisUrl, REDIS_PREFIX: `test:${crypto.randomUUID()}:` }
+}
+
+/** What makes a start quick in either mode: `services`, or a folder whose embedded database is migrated already. */
+export async function prepared(t: Test): Promise<[variables: Record<string, string>, folder: string]> {
   const folder = temporaryFolder(t)
-  const database = await openDatabase({ dataDir: join(folder, '.data/database'), load: await migratedDump() })
-  await database.close()
-  return folder
+  if (mode === 'embedded') {
+    const database = await openDatabase({ dataDir: join(folder, '.data/database'), load: await migratedDump() })
+    await database.close()
+  }
+  return [await services(t), folder]
 }
 
 export function temporaryFolder(t: Test): string {
