@@ -10,6 +10,9 @@ const usage = `Usage: npm test -- [options] [file or folder …]
   --tier full               everything, in both modes
   --coverage                also measure coverage (text, and lcov in .tap/report)`
 
+/** Runs the files without the hooks that measure coverage. */
+const runner = 'scripts/run-tests.ts'
+
 const services = {
   DATABASE_URL: process.env.DATABASE_URL || serviceDefaults.DATABASE_URL,
   REDIS_URL: process.env.REDIS_URL || serviceDefaults.REDIS_URL
@@ -33,8 +36,7 @@ await main(usage, async () => {
   let exitCode = 0
   for (const { mode, files } of runs) {
     console.log(`${files.length} test files, ${mode}`)
-    const timeout = `--timeout=${full ? 600 : 120}`
-    exitCode = Math.max(exitCode, await runTap(mode, coverage, [timeout, ...files]))
+    exitCode = Math.max(exitCode, await runTap(mode, { coverage, timeoutSeconds: full ? 600 : 120, files }))
   }
   return exitCode
 })
@@ -61,16 +63,23 @@ async function buildTap() {
   if (stdout.includes('@tapjs/typescript')) await runTool('tap', ['build'])
 }
 
-async function runTap(mode: Mode, coverage: boolean, args: string[]): Promise<number> {
+interface Run {
+  coverage: boolean
+  /** For each file. */
+  timeoutSeconds: number
+  files: string[]
+}
+
+async function runTap(mode: Mode, { coverage, timeoutSeconds, files }: Run): Promise<number> {
   const env: NodeJS.ProcessEnv = { ...process.env, TEST_MODE: mode }
-  if (!coverage) {
-    args = ['--disable-coverage', ...args]
-    // Every file is a process that loads much the same modules. Coverage would be less exact with it.
-    env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/compile')
-  }
+  const args = coverage
+    ? [`--timeout=${timeoutSeconds}`, ...files]
+    : ['--disable-coverage', '--timeout=0', ...[timeoutSeconds, ...files].map((arg) => `--test-arg=${arg}`), runner]
+  // Every file is a process that loads much the same modules. Coverage would be less exact with it.
+  if (!coverage) env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/compile')
   if (mode === 'services') Object.assign(env, services)
   if (!process.stdout.isTTY) {
-    args = ['--reporter=terse', ...args]
+    args.unshift('--reporter=terse')
     // Outside a terminal the reporter repeats its progress unless it believes that it runs in CI.
     env.CI ??= 'true'
   }

@@ -1,57 +1,46 @@
 import t from 'tap'
-import { mode } from '../support/mode.ts'
-import { prepared, services, startServer } from '../support/server.ts'
+import { type Server, services, startServer } from '../support/server.ts'
 
-const json = { 'content-type': 'application/json' }
+/** One life of the service after the other, on the same data. The first begins in an empty folder: a genuine first start. */
+const env = {
+  ...(await services(t)),
+  // Slow enough for a request to be found in flight.
+  ARGON2_MEMORY_KIB: '65536',
+  ARGON2_TIME_COST: '3'
+}
+let server = await startServer(t, env)
+const startAgain = () => startServer(t, env, server.folder)
 
-t.test('the whole story works, SIGTERM exits with 0, and a restart finds everything', async (t) => {
-  // In an empty folder: a genuine first start.
-  const env = await services(t)
-  const first = await startServer(t, env)
-  const call = async (url: string, path: string, init: RequestInit = {}) => {
-    const response = await fetch(`${url}/api/v1${path}`, init)
-    const body = await response.text()
-    return { status: response.status, body: body === '' ? null : JSON.parse(body) }
-  }
-  const post = (url: string, path: string, body: object, headers = {}) =>
-    call(url, path, { method: 'POST', headers: { ...json, ...headers }, body: JSON.stringify(body) })
-  const account = { email: 'story@example.com', username: 'story', password: 'Correct-horse-1' }
+const account = { email: 'story@example.com', username: 'story', password: 'Correct-horse-1' }
+let bearer = {}
+let olderBearer = {}
 
-  t.equal((await post(first.url, '/auth/register', account)).status, 201)
-  const login = await post(first.url, '/auth/login', {
-    identifier: 'story',
-    password: account.password,
-    delivery: 'body'
+async function call(path: string, init: RequestInit = {}) {
+  const response = await fetch(`${server.url}/api/v1${path}`, init)
+  const body = await response.text()
+  return { status: response.status, body: body === '' ? null : JSON.parse(body) }
+}
+
+const post = (path: string, body: object, headers = {}) =>
+  call(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body)
   })
-  const bearer = { authorization: `Bearer ${login.body.data.access_token}` }
-  const todo = await post(first.url, '/todos', { title: 'Survive' }, bearer)
-  t.equal(todo.status, 201)
-  const refreshed = await post(first.url, '/auth/refresh', { refresh_token: login.body.data.refresh_token })
+
+t.test('the whole story works on a fresh machine', async (t) => {
+  t.equal((await post('/auth/register', account)).status, 201)
+  const login = await post('/auth/login', { identifier: 'story', password: account.password, delivery: 'body' })
+  olderBearer = { authorization: `Bearer ${login.body.data.access_token}` }
+  t.equal((await post('/todos', { title: 'Survive' }, olderBearer)).status, 201)
+  const refreshed = await post('/auth/refresh', { refresh_token: login.body.data.refresh_token })
   t.equal(refreshed.status, 200)
-
-  first.child.kill('SIGTERM')
-  t.equal(await first.exited, 0, first.output())
-  const second = await startServer(t, env, first.folder)
-
-  const renewed = { authorization: `Bearer ${refreshed.body.data.access_token}` }
-  t.equal((await call(second.url, `/todos/${todo.body.data.id}`, { headers: renewed })).body.data.title, 'Survive')
-  t.equal((await call(second.url, '/auth/logout', { method: 'POST', headers: renewed })).status, 204)
-  t.equal((await call(second.url, '/todos', { headers: renewed })).status, 401)
-  t.equal((await call(second.url, '/todos', { headers: bearer })).status, 401, 'the older token of the session too')
+  bearer = { authorization: `Bearer ${refreshed.body.data.access_token}` }
 })
 
 t.test('SIGTERM lets a request in flight finish on its kept connection, then exits with 0 at once', async (t) => {
-  // A slow hash keeps the request in flight.
-  const slow = { ARGON2_MEMORY_KIB: '262144', ARGON2_TIME_COST: '3', UV_THREADPOOL_SIZE: '4' }
-  const [env, folder] = await prepared(t)
-  const server = await startServer(t, { ...env, ...slow }, folder)
-  const account = { email: 'late@example.com', username: 'late', password: 'Correct-horse-1' }
-  const inFlight = fetch(`${server.url}/api/v1/auth/register`, {
-    method: 'POST',
-    headers: json,
-    body: JSON.stringify(account)
-  })
-  while (!(await isBusy(server.url)));
+  const inFlight = post('/auth/register', { ...account, email: 'late@example.com', username: 'late' })
+  while (!(await isBusy(server)));
 
   const stoppedAt = performance.now()
   server.child.kill('SIGTERM')
@@ -61,40 +50,44 @@ t.test('SIGTERM lets a request in flight finish on its kept connection, then exi
   t.ok(performance.now() - stoppedAt < 8000, 'long before the grace of 20 s ends')
 })
 
-if (mode === 'embedded') {
-  t.test('a killed server has kept every todo that it acknowledged', async (t) => {
-    const first = await startServer(t, ...(await prepared(t)))
-    const login = await fetch(`${first.url}/api/v1/auth/login`, {
-      method: 'POST',
-      headers: json,
-      body: JSON.stringify({ identifier: 'demo', password: 'User-demo-1' })
-    })
-    const { data } = (await login.json()) as { data: { access_token: string } }
-    const headers = { ...json, authorization: `Bearer ${data.access_token}` }
-    const acknowledged: string[] = []
-    const writing = (async () => {
-      for (let i = 0; ; i++) {
-        const body = JSON.stringify({ title: `Todo ${i}` })
-        const answer = await fetch(`${first.url}/api/v1/todos`, { method: 'POST', headers, body })
-        if (answer.status === 201) acknowledged.push(`Todo ${i}`)
-        if (acknowledged.length === 30) first.child.kill('SIGKILL')
-      }
-    })().catch(() => undefined)
-    await Promise.all([writing, first.exited])
+t.test('a restart finds everything', async (t) => {
+  server = await startAgain()
 
-    const second = await startServer(t, {}, first.folder)
-    const list = await fetch(`${second.url}/api/v1/todos?items_per_page=100`, { headers })
-    const titles = ((await list.json()) as { data: Array<{ title: string }> }).data.map(({ title }) => title)
-    t.ok(acknowledged.length >= 30)
-    t.same(
-      acknowledged.filter((title) => !titles.includes(title)),
-      []
-    )
-  })
-}
+  t.match((await call('/todos', { headers: bearer })).body.data, [{ title: 'Survive' }])
+  const login = await post('/auth/login', { identifier: 'late', password: account.password })
+  t.equal(login.status, 200, 'also what was registered while it stopped')
+})
+
+t.test('a killed server has kept every todo that it acknowledged', async (t) => {
+  const acknowledged: string[] = []
+  const writing = (async () => {
+    for (let i = 0; ; i++) {
+      const answer = await post('/todos', { title: `Todo ${i}` }, bearer)
+      if (answer.status === 201) acknowledged.push(`Todo ${i}`)
+      if (acknowledged.length === 30) server.child.kill('SIGKILL')
+    }
+  })().catch(() => undefined)
+  await Promise.all([writing, server.exited])
+
+  server = await startAgain()
+
+  const list = await call('/todos?items_per_page=100', { headers: bearer })
+  const titles = new Set(list.body.data.map(({ title }: { title: string }) => title))
+  t.ok(acknowledged.length >= 30)
+  t.same(
+    acknowledged.filter((title) => !titles.has(title)),
+    []
+  )
+})
+
+t.test('signing out ends every access token of the session', async (t) => {
+  t.equal((await call('/auth/logout', { method: 'POST', headers: bearer })).status, 204)
+  t.equal((await call('/todos', { headers: bearer })).status, 401)
+  t.equal((await call('/todos', { headers: olderBearer })).status, 401)
+})
 
 /** Whether a request besides the one that asks is being handled. */
-async function isBusy(url: string): Promise<boolean> {
+async function isBusy({ url }: Server): Promise<boolean> {
   const figures = await (await fetch(`${url}/metrics`)).text()
   return Number(/^http_requests_in_flight (\d+)$/m.exec(figures)?.[1]) > 1
 }

@@ -2,20 +2,21 @@ import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Test } from 'tap'
-import { openDatabase } from '../../plugins/database/index.ts'
 import { findMissingOutput, readProgram } from '../../scripts/readme-program.ts'
-import { emptyDump } from './embedded.ts'
 
-const plugins = join(import.meta.dirname, '../../plugins')
+const root = join(import.meta.dirname, '../..')
 
 /** Runs the program of a plugin's README on the sources: it must print what its comments promise and exit by itself. */
 export async function readmeProgram(t: Test, plugin: string): Promise<void> {
   const program = readProgram(plugin)
   const folder = t.testdir()
   const file = join(folder, 'program.ts')
-  const source = `${relative(folder, plugins)}/$<name>/index.ts`.replaceAll('\\', '/')
-  const code = program.code.replaceAll(/(?<=['"])plinth\/plugins\/(?<name>[\w-]+)(?=['"])/g, source)
-  writeFileSync(file, plugin === 'database' ? code : await withDatabaseMade(code, join(folder, 'database')))
+  const from = (path: string) => relative(folder, join(root, path)).replaceAll('\\', '/')
+  const code = program.code.replaceAll(
+    /(?<=['"])plinth\/plugins\/([\w-]+)(?=['"])/g,
+    (_, name) => `${from('plugins')}/${name}/index.ts`
+  )
+  writeFileSync(file, plugin === 'database' ? code : withDatabaseMade(code, from('test/support/embedded.ts')))
 
   const { error, stdout, stderr } = await run(file)
 
@@ -23,13 +24,10 @@ export async function readmeProgram(t: Test, plugin: string): Promise<void> {
   t.equal(findMissingOutput(program, stdout), undefined, `printed: ${stdout}`)
 }
 
-/** How long the database takes to make its first files is for its own program to show; the others only stand on one. */
-async function withDatabaseMade(code: string, dataDir: string): Promise<string> {
-  const inMemory = 'dataDir: null'
-  if (!code.includes(inMemory)) return code
-  const database = await openDatabase({ dataDir, load: await emptyDump() })
-  await database.close()
-  return code.replace(inMemory, `dataDir: ${JSON.stringify(dataDir)}`)
+/** That a database makes its own first files, which takes seconds, is for its own program to show. */
+function withDatabaseMade(code: string, embedded: string): string {
+  const loaded = code.replace('{ dataDir: null }', '{ dataDir: null, load: await emptyDump() }')
+  return loaded === code ? code : `import { emptyDump } from '${embedded}'\n${loaded}`
 }
 
 function run(file: string) {
