@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { type CursorOptions, createCursors } from '../db/cursors.ts'
 import { findUserByIdentifier, isAdmin } from '../db/users.ts'
 import type { AccessTokensOptions } from '../plugins/access-tokens/index.ts'
 import type { DocsAccess, DocsOptions } from '../plugins/docs/index.ts'
@@ -98,7 +99,8 @@ function docsAccess(config: Config, app: FastifyInstance): DocsAccess {
   }
 }
 
-export const routes = (config: Config): AuthRouteOptions & RootOptions => ({
+export const routes = (config: Config): AuthRouteOptions & RootOptions & CursorOptions => ({
+  cursors: createCursors(derivedKeys(config.APP_KEYS, 'cursor')),
   welcome: {
     message: config.WELCOME_MESSAGE,
     name: config.APP_NAME,

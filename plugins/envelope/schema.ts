@@ -30,6 +30,30 @@ export const PageQuery = Type.Object(
   { additionalProperties: false }
 )
 
+/** The schema of one part of a list that is walked by cursor. */
+export function cursorEnvelope<T extends TSchema>(item: T) {
+  const { properties } = envelope<TArray<T>>(Type.Array(item))
+  return Type.Object({
+    ...properties,
+    has_more: Type.Boolean({ description: 'Whether the list goes on' }),
+    next_cursor: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description: 'Leads to the next part; `null` at the end'
+    })
+  })
+}
+
+/** The query of a list that is walked by cursor: none at first, then the `next_cursor` of the part before. */
+export const CursorQuery = Type.Object(
+  {
+    cursor: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 1024, description: '`next_cursor` of the part before' })
+    ),
+    limit: Type.Integer({ minimum: 1, maximum: 100, default: 10, description: 'Items in a part' })
+  },
+  { additionalProperties: false }
+)
+
 /** The schema of a success that carries no data: `data` is `null`. */
 export const Message = envelope(Type.Null())
 
@@ -58,6 +82,19 @@ export function success<T>(message: string, data: T): Success<T> {
 export function page<T>(message: string, result: PageResult<T>): Success<T[]> & PageResult<T> {
   const { data, total_count, has_more, page, items_per_page } = result
   return { status: 'success', message, data, total_count, has_more, page, items_per_page }
+}
+
+/** What one part of a list walked by cursor says about itself. */
+export interface CursorResult<T> {
+  data: T[]
+  has_more: boolean
+  next_cursor: string | null
+}
+
+/** The body of one part of a list walked by cursor, to be returned from a handler. */
+export function cursorPage<T>(message: string, result: CursorResult<T>): Success<T[]> & CursorResult<T> {
+  const { data, has_more, next_cursor } = result
+  return { status: 'success', message, data, has_more, next_cursor }
 }
 
 const FieldError = Type.Object({
