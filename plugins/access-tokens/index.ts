@@ -3,9 +3,11 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
 import type {} from '../auth/index.ts'
+import { bindKeys, isAfterSignature } from './bound-key.ts'
 import { type Claims, readClaims } from './claims.ts'
 import { AccessTokenInvalid } from './errors.ts'
-import { type AccessTokenKey, bindKeys } from './keys.ts'
+import { jwksSchema } from './jwks-schema.ts'
+import { type AccessTokenKey, publicJwks } from './keys.ts'
 
 export interface AccessTokensOptions {
   /** The first signs, all verify. */
@@ -18,7 +20,7 @@ export interface AccessTokensOptions {
   ttlSeconds?: number
   /** Named in the `WWW-Authenticate` challenge. Default `api`. */
   realm?: string
-  /** Verified tokens that are remembered. Default 50 000 (about 0.7 KB each). */
+  /** Verified tokens that are remembered. Default 50 000 (about 1 KB each). */
   cacheSize?: number
   /** Milliseconds since 1970. Default `Date.now`. */
   now?: () => number
@@ -52,23 +54,31 @@ async function accessTokens(app: FastifyInstance, options: AccessTokensOptions):
   if (!/^[\w .:/-]+$/.test(realm)) throw new Error('access-tokens: realm may hold letters, digits and " _.:/-"')
   const { signing, byKid } = await bindKeys(app, keys, { issuer, audience, ttlSeconds })
   const verified = new LRUCache<string, Claims>({ max: cacheSize })
-  const invalid = (cause?: unknown) => new AccessTokenInvalid(realm, cause)
+  const invalid = (cause?: unknown) => new AccessTokenInvalid(realm, { cause })
+  const forged = (cause: unknown) => new AccessTokenInvalid(realm, { cause, isForged: true })
 
-  /** Everything but the expiry. The token's text has one form only: no second spelling of a signature is accepted. */
+  /**
+   * Everything but the expiry. A second spelling of the same signature is refused; a second ECDSA signature, which anybody
+   * can compute from the first, cannot be: so whether a token is still good rests on `sid` and `jti`, never on its text.
+   */
   function read(token: string): Claims {
-    if (token.length > MAX_TOKEN_LENGTH) throw invalid('longer than 4 KiB')
+    const { header, payload } = open(token)
+    if ('crit' in header) throw invalid('crit')
+    if (!isCanonical(token.slice(token.lastIndexOf('.') + 1))) throw invalid('signature encoding')
+    const claims = readClaims(payload, { issuer, audience }, now() / 1000)
+    if (typeof claims === 'string') throw invalid(`${claims} claim`)
+    return claims
+  }
+
+  function open(token: string) {
+    if (token.length > MAX_TOKEN_LENGTH) throw forged('longer than 4 KiB')
     try {
       const key = byKid.get(signing.readHeader(token).kid)
-      if (key === undefined) throw invalid('unknown kid')
-      const { header, payload } = key.verify(token)
-      if ('crit' in header) throw invalid('crit')
-      if (!isCanonical(token.slice(token.lastIndexOf('.') + 1))) throw invalid('signature encoding')
-      const claims = readClaims(payload, { issuer, audience }, now() / 1000)
-      if (typeof claims === 'string') throw invalid(`${claims} claim`)
-      return claims
+      if (key !== undefined) return key.verify(token)
     } catch (error) {
-      throw error instanceof AccessTokenInvalid ? error : invalid(error)
+      throw isAfterSignature(error) ? invalid(error) : forged(error)
     }
+    throw forged('unknown kid')
   }
 
   function verify(token: string): Claims {
@@ -93,28 +103,13 @@ async function accessTokens(app: FastifyInstance, options: AccessTokensOptions):
     invalid
   })
 
+  const jwks = { keys: publicJwks(keys) }
   app.get('/.well-known/jwks.json', { config: { auth: 'public' }, schema: jwksSchema }, (_request, reply) => {
-    // Symmetric keys have no public half.
-    reply.header('cache-control', 'public, max-age=300').send({ keys: [] })
+    reply.header('cache-control', 'public, max-age=300').send(jwks)
   })
 }
 
 const isCanonical = (base64url: string) => Buffer.from(base64url, 'base64url').toString('base64url') === base64url
-
-const jwksSchema = {
-  operationId: 'getJwks',
-  tags: ['auth'],
-  summary: 'Public keys',
-  description: 'The public keys that verify access tokens (RFC 7517 §5). Empty while tokens are signed symmetrically.',
-  response: {
-    200: {
-      type: 'object',
-      description: 'JSON Web Key Set',
-      required: ['keys'],
-      properties: { keys: { type: 'array', maxItems: 100, items: { type: 'object', additionalProperties: true } } }
-    }
-  }
-}
 
 export const accessTokensPlugin = fp(accessTokens, { name: 'access-tokens', fastify: '5.x' })
 export default accessTokensPlugin

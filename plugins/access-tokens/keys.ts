@@ -1,93 +1,79 @@
-import jwt from '@fastify/jwt'
-import type { FastifyInstance } from 'fastify'
-import type { Expected } from './claims.ts'
+import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 
-/** A key that signs and verifies access tokens. */
-export interface AccessTokenKey {
-  /** Written into the token's header. Required when there are several keys. */
+/** A key that signs and verifies access tokens, always by its one algorithm. */
+export type AccessTokenKey = SymmetricKey | AsymmetricKey
+
+export interface SymmetricKey {
+  /** Written into the token's header; one key alone may do without. */
   kid?: string
   algorithm: 'HS256'
   /** At least 32 bytes. */
   secret: string | Buffer
 }
 
-/** The JWT functions that are bound to one key. */
-export interface BoundKey {
-  sign(payload: Record<string, unknown>): string
-  /** Header and payload, when the signature holds; the times are judged by the caller. @throws on any fault */
-  verify(token: string): { header: Record<string, unknown>; payload: Record<string, unknown> }
-  /** The header, unverified. @throws when the token cannot be decoded */
-  readHeader(token: string): Record<string, unknown>
+export interface AsymmetricKey {
+  /** Written into the token's header and published with the public key. */
+  kid: string
+  algorithm: 'EdDSA' | 'ES256' | 'RS256'
+  /** Ed25519, P-256, or RSA of at least 2048 bits, after the algorithm; a string is PEM. */
+  privateKey: KeyObject | string
 }
 
-type TokenOptions = Expected & { ttlSeconds: number }
+/** The public half of a key as RFC 7517 §4 writes it. */
+export type PublicJwk = JsonWebKey & { kid: string; use: 'sig'; alg: AsymmetricKey['algorithm'] }
 
-const TYPE = 'at+jwt'
-
-/**
- * Binds every key; the first signs, each is found by the `kid` of a token's header.
- *
- * @throws Error on keys that could not protect anything
- */
-export async function bindKeys(app: FastifyInstance, keys: AccessTokenKey[], options: TokenOptions) {
-  for (const key of keys) checkKey(key)
-  const byKid = new Map<unknown, BoundKey>()
-  for (const key of keys) byKid.set(key.kid, await bindKey(app, key, options))
-  const [first] = keys
-  const signing = first && byKid.get(first.kid)
-  if (signing === undefined) throw new Error('access-tokens: keys must name at least one key')
-  if (byKid.size !== keys.length) throw new Error('access-tokens: several keys need a kid each, and no kid twice')
-  return { signing, byKid }
-}
-
-function checkKey({ kid, algorithm, secret }: AccessTokenKey): void {
-  if (kid !== undefined && !/^[\w.-]{1,64}$/.test(kid))
-    throw new Error('access-tokens: a kid has 1 to 64 of [A-Za-z0-9_.-]')
-  if (algorithm !== 'HS256') throw new Error(`access-tokens: algorithm ${algorithm} is not supported, use HS256`)
-  if (Buffer.byteLength(secret) < 32) throw new Error('access-tokens: a secret must have at least 32 bytes')
-}
-
-/** Binds @fastify/jwt to one key, in a scope of its own: the host's `app.jwt` and `request.user` stay the host's. */
-async function bindKey(
-  app: FastifyInstance,
-  key: AccessTokenKey,
-  { issuer, audience, ttlSeconds }: TokenOptions
-): Promise<BoundKey> {
-  const namespace = `access-tokens:${key.kid ?? ''}`
-  let bound: jwt.JWT | undefined
-  await app.register(async (scope) => {
-    await scope.register(jwt, {
-      secret: key.secret,
-      namespace,
-      decoratorName: namespace,
-      decode: { complete: true },
-      sign: {
-        algorithm: key.algorithm,
-        header: { alg: key.algorithm, typ: TYPE },
-        iss: issuer,
-        aud: audience,
-        expiresIn: ttlSeconds,
-        ...(key.kid !== undefined && { kid: key.kid })
-      },
-      verify: {
-        algorithms: [key.algorithm],
-        checkTyp: TYPE,
-        requiredClaims: ['sub', 'sid', 'jti', 'iat', 'exp', 'iss', 'aud'],
-        allowedIss: issuer,
-        allowedAud: audience,
-        ignoreExpiration: true,
-        ignoreNotBefore: true,
-        complete: true
-      }
-    })
-    // With a namespace the decorator is a map, which @fastify/jwt's types know only by augmentation.
-    bound = (scope.jwt as unknown as Record<string, jwt.JWT>)[namespace]
-  })
-  if (bound === undefined) throw new Error('access-tokens: @fastify/jwt did not register')
-  const { sign, verify, decode } = bound
-  return {
-    sign: (payload) => sign(payload),
-    verify: (token) => verify(token),
-    readHeader: (token) => decode<{ header: Record<string, unknown> }>(token)?.header ?? {}
+/** What would make a key unfit, or `undefined`. Shows nothing of it. */
+export function keyProblem(key: AccessTokenKey): string | undefined {
+  if (key.kid !== undefined && !/^[\w.-]{1,64}$/.test(key.kid)) return 'a kid has 1 to 64 of [A-Za-z0-9_.-]'
+  if (key.algorithm === 'HS256') {
+    return Buffer.byteLength(key.secret) < 32 ? 'a secret must have at least 32 bytes' : undefined
   }
+  if (!Object.hasOwn(demands, key.algorithm)) return 'the algorithm must be HS256, EdDSA, ES256 or RS256'
+  if (key.kid === undefined) return `an ${key.algorithm} key needs a kid`
+  const { fits, text } = demands[key.algorithm]
+  const privateKey = readPrivateKey(key)
+  return privateKey !== undefined && fits(privateKey) ? undefined : `${key.algorithm} needs ${text}`
+}
+
+/** RFC 7518 §3.3 and §3.4, RFC 8037 §3.1. A PSS or another curve's key would sign, but not what the algorithm says. */
+const demands: Record<AsymmetricKey['algorithm'], { fits(key: KeyObject): boolean; text: string }> = {
+  EdDSA: { fits: (key) => key.asymmetricKeyType === 'ed25519', text: 'an Ed25519 private key' },
+  ES256: {
+    fits: (key) => key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1',
+    text: 'a P-256 private key'
+  },
+  RS256: {
+    fits: (key) => key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048,
+    text: 'an RSA private key of at least 2048 bits'
+  }
+}
+
+function readPrivateKey({ privateKey }: AsymmetricKey): KeyObject | undefined {
+  try {
+    const key = typeof privateKey === 'string' ? createPrivateKey(privateKey) : privateKey
+    return key.type === 'private' ? key : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Both halves as PEM. */
+export function pemOf({ privateKey }: AsymmetricKey): { private: string; public: string } {
+  const key = typeof privateKey === 'string' ? createPrivateKey(privateKey) : privateKey
+  return {
+    private: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    public: createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString()
+  }
+}
+
+/** The public halves. A symmetric key has none. */
+export function publicJwks(keys: AccessTokenKey[]): PublicJwk[] {
+  return keys
+    .filter((key) => key.algorithm !== 'HS256')
+    .map((key) => ({
+      ...createPublicKey(pemOf(key).public).export({ format: 'jwk' }),
+      kid: key.kid,
+      use: 'sig',
+      alg: key.algorithm
+    }))
 }

@@ -21,7 +21,7 @@ async function start(t: Test, options: Partial<AccessTokensOptions> = {}) {
 }
 
 t.test(
-  'a signed token says who, which session, for how long, by whom and for whom, and nothing else (A19)',
+  'A19: a signed token says who, which session, for how long, by whom and for whom, and nothing else',
   async (t) => {
     const tokens = await start(t, { ttlSeconds: 600, now: () => 1_800_000_000_750 })
 
@@ -65,7 +65,7 @@ t.test('a token of ours verifies to its claims, each time', async (t) => {
   t.match(tokens.verify(token), subject)
 })
 
-t.test('A06 a token dies with its exp, remembered or not', async (t) => {
+t.test('A06: a token dies with its exp, remembered or not', async (t) => {
   let now = 1_800_000_000_000
   const tokens = await start(t, { ttlSeconds: 60, now: () => now })
   const seen = tokens.sign(subject).token
@@ -90,7 +90,7 @@ t.test('signing out takes an expired token, but never a forged one', async (t) =
   t.throws(() => tokens.verify(token), invalid, 'and it is not remembered by that')
 })
 
-t.test('A21 the first key signs, all verify, a removed one does not', async (t) => {
+t.test('A21: the first key signs, all verify, a removed one does not', async (t) => {
   const old = { kid: '2026-01', algorithm: 'HS256', secret: 'the old secret of thirty-two bytes or so' } as const
   const current = { kid: '2026-02', algorithm: 'HS256', secret } as const
   const before = await start(t, { keys: [old] })
@@ -118,13 +118,27 @@ t.test('the refusal is 401 with the challenge of RFC 6750 and tells nothing more
   t.same(tokens.invalid().headers, { 'WWW-Authenticate': 'Bearer realm="plinth", error="invalid_token"' })
 })
 
-t.test('A20 weak, unsupported or ambiguous keys refuse the start', async (t) => {
+t.test('the refusal tells a guess from a token of ours that is no longer good', async (t) => {
+  let now = 1_800_000_000_000
+  const tokens = await start(t, { now: () => now })
+  const other = await start(t, { audience: 'https://other.example' })
+  const { token } = tokens.sign(subject)
+  now += 900_000
+  t.throws(() => tokens.verify(token), { ...invalid, isForged: false }, 'expired')
+  t.throws(() => tokens.verify(other.sign(subject).token), { ...invalid, isForged: false }, 'for somebody else')
+  t.equal(tokens.invalid('the session has ended').isForged, false)
+  for (const guess of ['', 'garbage', `${token.slice(0, -4)}AAAA`, 'x'.repeat(5000)]) {
+    t.throws(() => tokens.verify(guess), { ...invalid, isForged: true }, guess.slice(0, 20))
+  }
+})
+
+t.test('A20: weak, unsupported or ambiguous keys refuse the start', async (t) => {
   const key = { algorithm: 'HS256', secret } as const
   const bad: Array<[Partial<AccessTokensOptions>, RegExp]> = [
     [{ keys: [] }, /at least one key/],
     [{ keys: [{ ...key, secret: 'thirty-one bytes are too few..!' }] }, /at least 32 bytes/],
     [{ keys: [{ ...key, secret: Buffer.alloc(31, 1) }] }, /at least 32 bytes/],
-    [{ keys: [{ ...key, algorithm: 'none' as 'HS256' }] }, /algorithm none is not supported/],
+    [{ keys: [{ ...key, algorithm: 'none' as 'HS256' }] }, /the algorithm must be HS256, EdDSA, ES256 or RS256/],
     [
       {
         keys: [
