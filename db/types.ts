@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
+import type { AuditEventsTable } from '../plugins/audit/index.ts'
 import type { ChangesTable } from '../plugins/changes/index.ts'
 import type { SessionsTable } from '../plugins/sessions/index.ts'
 
@@ -54,6 +55,7 @@ export interface TodosTable extends Resource {
 
 /** Every table of the service. */
 export interface Database {
+  audit_events: AuditEventsTable
   changes: ChangesTable
   roles: RolesTable
   sessions: SessionsTable

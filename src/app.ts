@@ -3,6 +3,7 @@ import autoload from '@fastify/autoload'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { loadCaller } from '../db/callers.ts'
 import accessTokens from '../plugins/access-tokens/index.ts'
+import audit from '../plugins/audit/index.ts'
 import auth from '../plugins/auth/index.ts'
 import changes from '../plugins/changes/index.ts'
 import database, { type OpenDatabase } from '../plugins/database/index.ts'
@@ -92,6 +93,7 @@ async function build(
     await app.register(metrics, { token: config.METRICS_TOKEN, version: config.APP_VERSION })
     await app.register(database, { database: opened })
     await app.register(changes)
+    await app.register(audit, options.audit(config))
     const redisOptions = options.redis(config)
     if (redisOptions) await app.register(redis, redisOptions)
     await app.register(sessions, options.sessions(config))

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type CursorOptions, createCursors } from '../db/cursors.ts'
 import { findUserByIdentifier, isAdmin } from '../db/users.ts'
 import type { AccessTokensOptions } from '../plugins/access-tokens/index.ts'
+import type { AuditOptions } from '../plugins/audit/index.ts'
 import type { DocsAccess, DocsOptions } from '../plugins/docs/index.ts'
 import type { LoggingOptions } from '../plugins/logging/index.ts'
 import type { PasswordsOptions } from '../plugins/passwords/index.ts'
@@ -52,6 +53,8 @@ export const accessTokens = (config: Config): AccessTokensOptions => ({
   audience: config.JWT_AUDIENCE,
   ttlSeconds: config.ACCESS_TOKEN_MINUTES * 60
 })
+
+export const audit = (config: Config): AuditOptions => ({ keys: derivedKeys(config.APP_KEYS, 'audit') })
 
 export const sessions = (config: Config): SessionsOptions => ({
   keys: derivedKeys(config.APP_KEYS, 'refresh-token'),

@@ -48,6 +48,8 @@ const auth: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (app, options) =
       const password_hash = await app.passwords.hash(password)
       const { status, body, location } = await request.transaction(async (trx) => {
         const { user_id, ...user } = await insertUser(trx, { email, username, name, password_hash }, 'user')
+        const target = { target_type: 'user', target_id: user.id }
+        await app.audit.record(trx, { action: 'user.created', actor_id: user.id, ...target, request })
         return { status: 201, body: success('User registered successfully', user), location: '/api/v1/users/me' }
       })
       return reply.code(status).header('location', location).send(body)

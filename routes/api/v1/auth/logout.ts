@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { findUserOfSession } from './queries.ts'
 
 /**
  * Ends the sessions that the request proves to hold: by its access token, even an expired one, and by its refresh token.
@@ -9,7 +10,11 @@ export async function endSession(app: FastifyInstance, request: FastifyRequest, 
   const ids = new Set(held.filter((id) => id !== null))
   if (ids.size === 0) return
   await app.database.transaction(async (trx) => {
-    for (const id of ids) await app.sessions.revoke(trx, id, 'logout')
+    for (const id of ids) {
+      if (!(await app.sessions.revoke(trx, id, 'logout'))) continue
+      const actor_id = await findUserOfSession(trx, id)
+      await app.audit.record(trx, { action: 'sign_out', actor_id, target_type: 'session', target_id: id, request })
+    }
   })
 }
 

@@ -38,3 +38,14 @@ export async function findActiveUser(db: Kysely<Database>, userId: number): Prom
     .executeTakeFirst()
   return row?.public_id
 }
+
+/** The public id of the user behind a session, live or not. */
+export async function findUserOfSession(db: Kysely<Database>, sessionId: string): Promise<string | null> {
+  const row = await db
+    .selectFrom('sessions')
+    .innerJoin('users', 'users.id', 'sessions.user_id')
+    .select('users.public_id')
+    .where('sessions.id', '=', sessionId)
+    .executeTakeFirst()
+  return row?.public_id ?? null
+}

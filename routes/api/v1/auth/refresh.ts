@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RefreshTokenInvalid, RefreshTokenReused } from '../../../../plugins/sessions/errors.ts'
-import { findActiveUser } from './queries.ts'
+import { findActiveUser, findUserOfSession } from './queries.ts'
 import { bearer, client } from './sign-in.ts'
 
 /**
@@ -11,7 +11,13 @@ import { bearer, client } from './sign-in.ts'
 export async function refresh(app: FastifyInstance, request: FastifyRequest, token: string) {
   const rotation = await app.database.transaction(async (trx) => {
     const rotated = await app.sessions.rotate(trx, token, client(request))
-    if (rotated.outcome === 'invalid' || rotated.outcome === 'reused') return rotated
+    if (rotated.outcome === 'invalid') return rotated
+    if (rotated.outcome === 'reused') {
+      const actor_id = await findUserOfSession(trx, rotated.session.id)
+      const target = { target_type: 'session', target_id: rotated.session.id }
+      await app.audit.record(trx, { action: 'session.reused', actor_id, ...target, request })
+      return rotated
+    }
     const userId = await findActiveUser(trx, rotated.session.user_id)
     if (userId === undefined) throw new RefreshTokenInvalid()
     return { ...rotated, userId }

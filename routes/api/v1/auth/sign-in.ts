@@ -14,15 +14,21 @@ import { confirmPassword } from './queries.ts'
 export async function signIn(app: FastifyInstance, request: FastifyRequest, identifier: string, password: string) {
   const found = await findUserByIdentifier(app.db, identifier)
   const { valid, rehash } = await app.passwords.verify(found?.password_hash ?? null, password)
-  if (found === undefined || !valid) throw new InvalidCredentials()
-  if (!found.is_active) throw new AccountInactive()
+  if (found === undefined || !valid || !found.is_active) {
+    const account = found ?? { identifier }
+    await app.audit.recordFailure(app.db, { action: 'sign_in.failed', account, request })
+    throw found && valid ? new AccountInactive() : new InvalidCredentials()
+  }
 
   const { user_id, password_hash, ...user } = found
   const upgraded = rehash ? await app.passwords.hash(password) : password_hash
   const session = await app.database.transaction(async (trx: Transaction<Database>) => {
     // The password may have changed, or the account may have been closed, while it was being hashed.
     if (!(await confirmPassword(trx, user_id, password_hash, upgraded))) throw new InvalidCredentials()
-    return app.sessions.create(trx, { user_id, ...client(request) })
+    const created = await app.sessions.create(trx, { user_id, ...client(request) })
+    const target = { target_type: 'session', target_id: created.id }
+    await app.audit.record(trx, { action: 'sign_in.succeeded', actor_id: user.id, ...target, request })
+    return created
   })
   const { token, expiresIn } = app.accessTokens.sign({ sub: user.id, sid: session.id })
   return { user, refreshToken: session.refreshToken, tokens: bearer(token, expiresIn) }

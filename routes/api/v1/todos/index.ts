@@ -9,7 +9,7 @@ const todos: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '',
     {
-      config: { auth: 'required' },
+      config: { auth: 'required', audit: 'todo.created' },
       schema: {
         operationId: 'createTodo',
         tags: ['todos'],
@@ -68,7 +68,7 @@ const todos: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '/:todo_id',
     {
-      config: { auth: 'required' },
+      config: { auth: 'required', audit: 'todo.updated' },
       schema: {
         operationId: 'updateTodo',
         tags: ['todos'],
@@ -92,7 +92,7 @@ const todos: FastifyPluginAsyncTypebox = async (app) => {
   app.delete(
     '/:todo_id',
     {
-      config: { auth: 'required' },
+      config: { auth: 'required', audit: 'todo.deleted' },
       schema: {
         operationId: 'deleteTodo',
         tags: ['todos'],

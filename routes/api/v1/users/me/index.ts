@@ -24,7 +24,7 @@ const me: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '',
     {
-      config: { auth: 'required' },
+      config: { auth: 'required', audit: 'user.updated' },
       schema: {
         operationId: 'updateMe',
         tags: ['users'],

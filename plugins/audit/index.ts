@@ -1,0 +1,138 @@
+import { createHmac } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { type Kysely, sql, type Transaction } from 'kysely'
+import type {} from '../auth/index.ts'
+import type { Tables, TransactionResult } from '../database/index.ts'
+import { clientOf } from './client.ts'
+import { MIN_RETENTION_DAYS } from './migration.ts'
+import type { AuditEventsTable, AuditTables } from './table.ts'
+
+export interface AuditOptions {
+  /**
+   * Keys that serve this purpose alone (derive them, HKDF). With the first one identifiers of no account are hashed: what
+   * people type into that field is a password now and then.
+   */
+  keys: Array<{ kid: string; key: Buffer }>
+}
+
+export interface AuditEvent {
+  /** `<noun>.<past participle>`, e.g. `session.reused`. */
+  action: string
+  /** Public id of the account whose credentials were used. Default: the caller of `request`. */
+  actor_id?: string | null
+  target_type?: string
+  target_id?: string | null
+  /** What else is to be known, at most 8 KiB of JSON. Values under names that sound like secrets are left out. */
+  details?: Record<string, unknown>
+  /** Where ip, user agent, request id and the caller are taken from. */
+  request?: FastifyRequest
+}
+
+export interface AuditFailure {
+  /** `<noun>.failed`, e.g. `sign_in.failed`. */
+  action: string
+  /** Whose account was tried: its public id, or what was typed when there is no such account. */
+  account: { id: string } | { identifier: string }
+  request: FastifyRequest
+}
+
+export interface Audit {
+  /** Writes the event in the caller's transaction: it exists exactly when what it tells of does. */
+  record(trx: Transaction<Tables>, event: AuditEvent): Promise<void>
+  /** Counts a failed proof, one row per client, account and minute. Not inside a transaction that will be rolled back. */
+  recordFailure(db: Kysely<Tables>, failure: AuditFailure): Promise<void>
+  /**
+   * Deletes at most `limit` (1000) events older than `keepDays`; returns how many. For a clean-up job.
+   *
+   * @throws {RangeError} below 30 days
+   */
+  prune(db: Kysely<Tables>, options: { keepDays: number; limit?: number }): Promise<number>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    audit: Audit
+  }
+  interface FastifyContextConfig {
+    /** The action that a 2xx of this route records, in the commit of `request.transaction`: `todo.created`. */
+    audit?: string
+  }
+}
+
+const ACTION = /^[a-z_]{1,40}\.[a-z_]{1,23}$/
+const SECRET = /password|secret|token|hash|authorization|cookie|^api_?key$/i
+
+async function audit(app: FastifyInstance, { keys: [first] }: AuditOptions): Promise<void> {
+  if (first === undefined || first.key.length < 32) throw new Error('audit: keys needs a key of at least 32 bytes')
+  const { key } = first
+
+  async function record(trx: Transaction<Tables>, { request, details, ...event }: AuditEvent): Promise<void> {
+    if (event.action.endsWith('.failed')) throw new Error(`${event.action}: failures are counted, use recordFailure`)
+    await trx
+      .withTables<AuditTables>()
+      .insertInto('audit_events')
+      .values({
+        actor_id: request?.principal?.id ?? null,
+        ...event,
+        ip: request?.ip.slice(0, 64) ?? null,
+        user_agent: request?.headers['user-agent']?.slice(0, 512) ?? null,
+        request_id: request?.id.slice(0, 64) ?? null,
+        details: details === undefined ? null : withoutSecrets(details)
+      })
+      .execute()
+  }
+
+  app.decorate('audit', {
+    record,
+    async recordFailure(db, { action, account, request }) {
+      const isKnown = 'id' in account
+      const [type, id] = isKnown ? ['user', account.id] : ['identifier', digest(key, account.identifier)]
+      await sql`
+        select record_audit_failure(${action}, ${type}, ${id}, ${isKnown}, ${clientOf(request.ip)},
+          ${request.headers['user-agent']?.slice(0, 512) ?? null}, ${request.id.slice(0, 64)})`.execute(db)
+    },
+    async prune(db, { keepDays, limit = 1000 }) {
+      if (!(keepDays >= MIN_RETENTION_DAYS)) {
+        throw new RangeError(`Audit events are kept for ${MIN_RETENTION_DAYS} days at least`)
+      }
+      const pruned = await sql<{ deleted: number }>`
+        select prune_audit_events(${keepDays}, ${limit}) as deleted`.execute(db)
+      return pruned.rows[0]?.deleted ?? 0
+    }
+  })
+
+  app.addHook('onRoute', ({ config, method, url }) => {
+    if (config?.audit === undefined || ACTION.test(config.audit)) return
+    throw new Error(`Route ${method} ${url}: config.audit should be like 'todo.created', not '${config.audit}'`)
+  })
+  app.database.participate({
+    async commit(trx, request, result) {
+      const { audit: action } = request.routeOptions.config
+      if (action === undefined) return
+      const [target_type = ''] = action.split('.')
+      await record(trx, { action, target_type, target_id: targetOf(request, result), request })
+    }
+  })
+}
+
+/** What the request was about: the `id` in the answer's data, else the last parameter of the route. */
+function targetOf(request: FastifyRequest, { body }: TransactionResult): string | null {
+  const { data } = Object(body)
+  const id: unknown = Object(data).id ?? Object.values(Object(request.params)).at(-1)
+  return typeof id === 'string' ? id.slice(0, 128) : null
+}
+
+/** Alike for every spelling that case and Unicode allow, and useless to who lacks the key. */
+function digest(key: Buffer, identifier: string): string {
+  return createHmac('sha256', key).update(identifier.normalize('NFKC').toLowerCase()).digest('base64url').slice(0, 22)
+}
+
+function withoutSecrets(details: Record<string, unknown>): string {
+  return JSON.stringify(details, (name, value) => (SECRET.test(name) ? '[redacted]' : value))
+}
+
+export const auditPlugin = fp(audit, { name: 'audit', fastify: '5.x', dependencies: ['database'] })
+export default auditPlugin
+export * as auditMigration from './migration.ts'
+export type { AuditEventsTable }

@@ -1,0 +1,204 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { type Kysely, sql } from 'kysely'
+import type { Test } from 'tap'
+import { type AuditEventsTable, auditMigration, auditPlugin } from '../../../plugins/audit/index.ts'
+import { databasePlugin, type OpenDatabase } from '../../../plugins/database/index.ts'
+
+const keys = [{ kid: 'k1', key: Buffer.alloc(32, 7) }]
+const uuid = '11111111-1111-4111-8111-111111111111'
+
+const events = (app: FastifyInstance) =>
+  (app.db as Kysely<{ audit_events: AuditEventsTable }>).selectFrom('audit_events').selectAll().orderBy('id').execute()
+
+/** What the plugin promises on both databases. `database` is empty. */
+export async function auditSuite(t: Test, database: OpenDatabase): Promise<void> {
+  await auditMigration.up(database.db)
+  const app = Fastify({ genReqId: () => 'req-1' })
+  t.teardown(() => app.close())
+  await app.register(databasePlugin, { database, strict: true })
+  await app.register(auditPlugin, { keys })
+  app.decorateRequest('principal', null)
+  app.post('/notes/:note_id', { config: { audit: 'note.updated' } }, async (request, reply) => {
+    const { fail, data } = request.body as { fail?: boolean; data?: unknown }
+    const { status, body } = await request.transaction(async () => {
+      if (fail) throw Object.assign(new Error('refused'), { statusCode: 409 })
+      return { status: 200, body: { data } }
+    })
+    return reply.code(status).send(body)
+  })
+  app.post('/fail', async (request) => {
+    const { account } = request.body as { account: { identifier: string } | { id: string } }
+    await app.audit.recordFailure(app.db, { action: 'sign_in.failed', account, request })
+    return 'counted'
+  })
+  const fail = (account: object, remoteAddress = '192.0.2.1') =>
+    app.inject({ method: 'POST', url: '/fail', payload: { account }, remoteAddress, headers: { 'user-agent': 'x/1' } })
+
+  t.beforeEach(() => sql`drop trigger audit_events_guard_truncate on audit_events`.execute(app.db))
+  t.beforeEach(() => sql`truncate audit_events restart identity`.execute(app.db))
+  t.beforeEach(() =>
+    sql`create trigger audit_events_guard_truncate before truncate on audit_events
+        for each statement execute function guard_audit_events()`.execute(app.db)
+  )
+  /** Lets events grow old, which the guard has to be away for. */
+  const age = async (seconds: number) => {
+    await sql`alter table audit_events disable trigger user`.execute(app.db)
+    await sql`update audit_events set created_at = created_at - make_interval(secs => ${seconds})`.execute(app.db)
+    await sql`alter table audit_events enable trigger user`.execute(app.db)
+  }
+
+  t.test('config.audit records the action with its target, in the transaction of the request', async (t) => {
+    const payload = { data: { id: 'n7' } }
+    await app.inject({ method: 'POST', url: '/notes/n7', payload, headers: { 'user-agent': 'curl/8' } })
+    await app.inject({ method: 'POST', url: '/notes/n8', payload: { data: null } })
+    t.equal((await app.inject({ method: 'POST', url: '/notes/n9', payload: { fail: true } })).statusCode, 409)
+
+    t.match(await events(app), [
+      {
+        action: 'note.updated',
+        actor_id: null,
+        target_type: 'note',
+        target_id: 'n7',
+        ip: '127.0.0.1',
+        user_agent: 'curl/8',
+        request_id: 'req-1',
+        count: 1,
+        created_at: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/
+      },
+      { target_id: 'n8' }
+    ])
+    t.equal((await events(app)).length, 2, 'the refused request left nothing')
+  })
+
+  t.test('an event of a transaction that is rolled back is not there', async (t) => {
+    const attempt = app.database.transaction(async (trx) => {
+      await app.audit.record(trx, { action: 'note.deleted', actor_id: uuid })
+      throw new Error('undo')
+    })
+    await t.rejects(attempt, { message: 'undo' })
+    t.same(await events(app), [])
+  })
+
+  t.test('O06: values in details under names that sound like secrets never reach the table', async (t) => {
+    const details = {
+      from: 'a',
+      new_password: 'p-1',
+      nested: { refresh_token: 'p-2', api_key: 'p-3', api_key_id: 'k' }
+    }
+    await app.database.transaction((trx) => app.audit.record(trx, { action: 'note.updated', details }))
+    const [event] = await events(app)
+    t.match(event?.details, { from: 'a', nested: { api_key_id: 'k', api_key: '[redacted]' } })
+    t.notMatch(JSON.stringify(event), /p-\d/)
+  })
+
+  t.test('O08: UPDATE, DELETE and TRUNCATE are refused, to the owner too', async (t) => {
+    await app.database.transaction((trx) => app.audit.record(trx, { action: 'note.updated', target_id: 'n1' }))
+    await fail({ id: uuid })
+    await age(40 * 86_400)
+    await fail({ id: uuid })
+    for (const statement of [
+      sql`update audit_events set target_id = 'n2'`,
+      sql`update audit_events set count = count + 1 where action = 'note.updated'`,
+      sql`update audit_events set count = count + 1 where created_at < now() - interval '1 day'`,
+      sql`update audit_events set count = count + 2 where created_at > now() - interval '1 day'`,
+      sql`update audit_events set count = count + 1, ip = null where created_at > now() - interval '1 day'`,
+      sql`delete from audit_events`,
+      sql`delete from audit_events where action = 'note.updated'`,
+      sql`truncate audit_events`
+    ]) {
+      await t.rejects(statement.execute(app.db), { code: '42501', message: 'audit_events is append-only' })
+    }
+    t.match(await events(app), [{ target_id: 'n1' }, { count: 1 }, { count: 1 }])
+  })
+
+  t.test('failures are one row per client, account and minute, with a count', async (t) => {
+    for (let times = 0; times < 3; times++) await fail({ id: uuid })
+    await Promise.all(Array.from({ length: 5 }, () => fail({ id: uuid })))
+    await fail({ id: uuid }, '192.0.2.2')
+    await age(60)
+    await fail({ id: uuid })
+
+    const rows = await events(app)
+    t.match(rows[0], {
+      action: 'sign_in.failed',
+      actor_id: null,
+      target_type: 'user',
+      target_id: uuid,
+      user_agent: 'x/1'
+    })
+    t.same(
+      rows.map(({ ip, count }) => [ip, count]),
+      [
+        ['192.0.2.1', 8],
+        ['192.0.2.2', 1],
+        ['192.0.2.1', 1]
+      ]
+    )
+  })
+
+  t.test(
+    'what was typed for an account that does not exist is a keyed hash, and the same in every spelling',
+    async (t) => {
+      await fail({ identifier: 'Hunter2@Example.com' })
+      await fail({ identifier: 'hunter2@example.com' })
+      const rows = await events(app)
+      t.match(rows, [{ target_type: 'identifier', target_id: /^[\w-]{22}$/, count: 2 }])
+      t.notMatch(JSON.stringify(rows), /hunter/i)
+    }
+  )
+
+  t.test('who tries many names, or many addresses of one network, does not fill the table', async (t) => {
+    for (let name = 0; name < 50; name++) await fail({ identifier: `name-${name}` })
+    await fail({ identifier: 'name-0' })
+    for (let host = 0; host < 10; host++) await fail({ id: uuid }, `2001:db8::${host}`)
+    await fail({ id: uuid }, '::ffff:192.0.2.9')
+
+    const rows = await events(app)
+    t.equal(rows.length, 23)
+    t.match(rows[0], { count: 2 }, 'a name that has its row keeps it')
+    t.match(rows.slice(20), [
+      { target_id: 'others', count: 30 },
+      { ip: '2001:db8:0:0::/64', target_id: uuid, count: 10 },
+      { ip: '192.0.2.9', count: 1 }
+    ])
+  })
+
+  t.test('retention deletes what is old enough, in batches, and nothing younger than 30 days', async (t) => {
+    const record = (target_id: string) =>
+      app.database.transaction((trx) => app.audit.record(trx, { action: 'note.updated', target_id }))
+    for (const id of ['a', 'b', 'c']) await record(id)
+    await age(20 * 86_400)
+    await record('d')
+    await age(11 * 86_400)
+
+    t.equal(await app.audit.prune(app.db, { keepDays: 35 }), 0)
+    t.equal(await app.audit.prune(app.db, { keepDays: 30, limit: 2 }), 2)
+    t.equal(await app.audit.prune(app.db, { keepDays: 30 }), 1)
+    t.match(await events(app), [{ target_id: 'd' }])
+    await t.rejects(app.audit.prune(app.db, { keepDays: 29 }), RangeError)
+    for (const days of [29, -1, null]) {
+      await t.rejects(sql`select prune_audit_events(${days}, 10)`.execute(app.db), { code: '22023' })
+    }
+    const { rows } = await sql`select current_setting('audit.pruning', true) as pruning`.execute(app.db)
+    t.notMatch(rows, [{ pruning: 'on' }])
+  })
+
+  t.test('a short key, a malformed action and a failure as an event are refused', async (t) => {
+    const other = Fastify()
+    t.teardown(() => other.close())
+    await other.register(databasePlugin, { database })
+    await t.rejects(
+      async () => other.register(auditPlugin, { keys: [{ kid: 'k1', key: Buffer.alloc(16) }] }),
+      /32 bytes/
+    )
+    t.throws(() => app.post('/late', { config: { audit: 'Created' } }, async () => ''), /already/)
+    const event = app.database.transaction((trx) => app.audit.record(trx, { action: 'sign_in.failed' }))
+    await t.rejects(event, /use recordFailure/)
+  })
+
+  t.test('down leaves nothing', async (t) => {
+    await auditMigration.down(database.db)
+    const { rows } = await sql`select proname from pg_proc where proname like '%audit%'`.execute(database.db)
+    t.same(rows, [])
+  })
+}
