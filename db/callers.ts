@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { compiled } from './compiled.ts'
+import { isAdminUser, permissionsOfUser } from './permissions.ts'
 import type { Database } from './types.ts'
 import { rolesOfUser } from './users.ts'
 
@@ -11,12 +12,20 @@ export interface Caller {
   user_id: number
   username: string
   roles: string[]
+  /** Codes; of an administrator, all. */
+  permissions: readonly string[]
+  is_admin: boolean
   session_id: string
 }
 
 declare module '../plugins/auth/index.ts' {
   interface Principal extends Caller {}
 }
+
+/** Of inactive roles too: activating one changes what the caller may do. */
+const roleIdsOfUser = sql<string[]>`array(
+  select roles.public_id from user_roles join roles on roles.id = user_roles.role_id
+  where user_roles.user_id = users.id)`
 
 const selectCaller = compiled(
   (db: Kysely<Database>, { sid, sub }: { sid: string; sub: string }) =>
@@ -29,7 +38,10 @@ const selectCaller = compiled(
         'users.username',
         'sessions.id as session_id',
         'sessions.expires_at',
-        rolesOfUser.as('roles')
+        rolesOfUser.as('roles'),
+        permissionsOfUser.as('permissions'),
+        isAdminUser.as('is_admin'),
+        roleIdsOfUser.as('role_ids')
       ])
       .where('sessions.id', '=', sid)
       .where('sessions.revoked_at', 'is', null)
@@ -44,10 +56,10 @@ const selectCaller = compiled(
 export async function loadCaller(db: Kysely<Database>, claims: { sid: string; sub: string }) {
   const row = await selectCaller.executeTakeFirst(db, { sid: claims.sid, sub: claims.sub })
   if (row === undefined) return null
-  const { expires_at, ...principal } = row
+  const { expires_at, role_ids, ...principal } = row
   return {
     principal,
-    tags: [`session:${principal.session_id}`, `user:${principal.id}`],
+    tags: [`session:${principal.session_id}`, `user:${principal.id}`, ...role_ids.map((id) => `role:${id}`)],
     validUntil: Date.parse(expires_at)
   }
 }

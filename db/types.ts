@@ -39,6 +39,20 @@ export interface RolesTable extends Resource {
   is_active: Generated<boolean>
 }
 
+export interface PermissionsTable extends Resource {
+  /** `<what>:<resource>:<whose>`, e.g. `read:user:all`. Never changes. */
+  code: string
+  description: string | null
+  /** An inactive one is granted to nobody. */
+  is_active: Generated<boolean>
+}
+
+export interface RolePermissionsTable {
+  role_id: number
+  permission_id: number
+  created_at: Timestamp
+}
+
 export interface UserRolesTable {
   user_id: number
   role_id: number
@@ -57,6 +71,8 @@ export interface TodosTable extends Resource {
 export interface Database {
   audit_events: AuditEventsTable
   changes: ChangesTable
+  permissions: PermissionsTable
+  role_permissions: RolePermissionsTable
   roles: RolesTable
   sessions: SessionsTable
   todos: TodosTable

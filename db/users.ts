@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
+import { isAdminUser, permissionsOfUser } from './permissions.ts'
 import type { Database } from './types.ts'
 
 /** What a person may see of their own account. */
@@ -31,14 +32,18 @@ export interface NewUser {
   is_verified?: boolean
 }
 
-/** Adds a user with one role and returns its keys. A taken e-mail or username is SQLSTATE 23505. */
-export async function insertUser(trx: Transaction<Database>, user: NewUser, role: 'admin' | 'user') {
+/**
+ * Adds a user with one role and returns its keys. A taken e-mail or username is SQLSTATE 23505.
+ *
+ * @throws when there is no such role
+ */
+export async function insertUser(trx: Transaction<Database>, user: NewUser, role: string) {
   const inserted = await trx
     .insertInto('users')
     .values(user)
     .returning(['id as user_id', ...userColumns])
     .executeTakeFirstOrThrow()
-  await trx
+  const { numInsertedOrUpdatedRows } = await trx
     .insertInto('user_roles')
     .columns(['user_id', 'role_id'])
     .expression((eb) =>
@@ -47,8 +52,14 @@ export async function insertUser(trx: Transaction<Database>, user: NewUser, role
         .select((e) => [e.val(inserted.user_id).as('user_id'), 'roles.id'])
         .where('roles.name', '=', role)
     )
-    .execute()
-  return { ...inserted, roles: [role] }
+    .executeTakeFirst()
+  if (numInsertedOrUpdatedRows !== 1n) throw new Error(`There is no role ${role} for a new user`)
+  const rights = await trx
+    .selectFrom('users')
+    .select([rolesOfUser.as('roles'), permissionsOfUser.as('permissions')])
+    .where('id', '=', inserted.user_id)
+    .executeTakeFirstOrThrow()
+  return { ...inserted, ...rights }
 }
 
 /** The live user behind an e-mail address or a username. */
@@ -56,7 +67,8 @@ export function findUserByIdentifier(db: Kysely<Database>, identifier: string) {
   const name = identifier.includes('@') ? normalizeEmail(identifier) : (normalizeUsername(identifier) ?? '')
   return db
     .selectFrom('users')
-    .select(['users.id as user_id', 'users.password_hash', ...userColumns, rolesOfUser.as('roles')])
+    .select(['users.id as user_id', 'users.password_hash', ...userColumns])
+    .select([rolesOfUser.as('roles'), permissionsOfUser.as('permissions'), isAdminUser.as('is_admin')])
     .where(identifier.includes('@') ? 'users.email' : 'users.username', '=', name)
     .where('users.deleted_at', 'is', null)
     .executeTakeFirst()
@@ -66,16 +78,3 @@ export function findUserByIdentifier(db: Kysely<Database>, identifier: string) {
 export const rolesOfUser = sql<string[]>`array(
   select roles.name from user_roles join roles on roles.id = user_roles.role_id
   where user_roles.user_id = users.id and roles.is_active order by roles.name)`
-
-/** Whether an active user holds an active role with the administrator flag. */
-export async function isAdmin(db: Kysely<Database>, userId: number): Promise<boolean> {
-  const row = await db
-    .selectFrom('user_roles')
-    .innerJoin('roles', 'roles.id', 'user_roles.role_id')
-    .select('roles.id')
-    .where('user_roles.user_id', '=', userId)
-    .where('roles.is_active', '=', true)
-    .where('roles.is_admin', '=', true)
-    .executeTakeFirst()
-  return row !== undefined
-}

@@ -21,7 +21,7 @@ export async function prepareAccounts(app: FastifyInstance, config: Config): Pro
       role: 'admin'
     })
     if (created) app.log.info({ username }, 'first administrator created')
-    else if (!(await findUserByIdentifier(app.db, email))?.roles.includes('admin')) {
+    else if (!(await findUserByIdentifier(app.db, email))?.is_admin) {
       app.log.warn('ADMIN_EMAIL or ADMIN_USERNAME belongs to an account that is no administrator; it is left as it is')
     }
   }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import autoload from '@fastify/autoload'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { loadCaller } from '../db/callers.ts'
+import { permissionCodes } from '../db/permissions.ts'
 import accessTokens from '../plugins/access-tokens/index.ts'
 import audit from '../plugins/audit/index.ts'
 import auth from '../plugins/auth/index.ts'
@@ -38,7 +39,11 @@ export async function buildApp(config: Config, given: BuildOptions = {}): Promis
   return build(config, 'server', given, async (app) => {
     await app.register(passwords, options.passwords(config))
     await app.register(accessTokens, options.accessTokens(config))
-    await app.register(auth, { load: (claims) => loadCaller(app.db, claims), kinds: ['session', 'user'] })
+    await app.register(auth, {
+      load: (claims) => loadCaller(app.db, claims),
+      kinds: ['session', 'user', 'role'],
+      permissions: permissionCodes
+    })
     await app.register(autoload, {
       dir: join(import.meta.dirname, '../routes'),
       forceESM: true,

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type CursorOptions, createCursors } from '../db/cursors.ts'
-import { findUserByIdentifier, isAdmin } from '../db/users.ts'
+import { findUserByIdentifier } from '../db/users.ts'
 import type { AccessTokensOptions } from '../plugins/access-tokens/index.ts'
 import type { AuditOptions } from '../plugins/audit/index.ts'
 import type { DocsAccess, DocsOptions } from '../plugins/docs/index.ts'
@@ -97,7 +97,7 @@ function docsAccess(config: Config, app: FastifyInstance): DocsAccess {
     async check(username, password) {
       const user = await findUserByIdentifier(app.db, username)
       const { valid } = await app.passwords.verify(user?.password_hash ?? null, password)
-      return valid && user?.is_active === true && (await isAdmin(app.db, user.user_id))
+      return valid && user?.is_active === true && user.is_admin
     }
   }
 }

@@ -2,18 +2,21 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunc
 import fp from 'fastify-plugin'
 import type { Claims } from '../access-tokens/index.ts'
 import type {} from '../changes/index.ts'
+import { type Access, nameOf, type Permission, type RouteAuth, readAccess } from './access.ts'
 import { bearerToken } from './bearer.ts'
-import { Unauthorized } from './errors.ts'
+import { accessDocumentation } from './documentation.ts'
+import { PermissionDenied, Unauthorized } from './errors.ts'
 import { createPrincipals, type Loaded } from './principals.ts'
-
-/** Who may call a route: anybody (credentials are not looked at), anybody (and who it is), or the signed-in only. */
-export type RouteAuth = 'public' | 'optional' | 'required'
 
 /** Who is calling. The host adds what else its `load` knows by augmenting this interface. */
 export interface Principal {
   /** Public id of the user. */
   id: string
   session_id: string
+  /** Codes of the permissions they hold. */
+  permissions: readonly string[]
+  /** Passes every check of a permission. */
+  is_admin: boolean
 }
 
 export interface AuthOptions {
@@ -24,6 +27,8 @@ export interface AuthOptions {
   load(claims: Claims): Promise<Loaded | null>
   /** Kinds of the change feed that tags may name, e.g. `['session', 'user']`. */
   kinds: string[]
+  /** Every permission code that exists; a route that asks for another one stops the start. Default none. */
+  permissions?: readonly Permission[]
   /** Principals that are remembered. Default 50 000. */
   cacheSize?: number
   /** How long one is remembered at most, in milliseconds. Default 300 000. */
@@ -42,11 +47,13 @@ declare module 'fastify' {
     principal: Principal | null
     /** Who is calling. @throws Unauthorized when anonymous */
     readonly caller: Principal
+    /** Whether the caller is an administrator or holds the permission; `false` when anonymous. */
+    can(permission: Permission): boolean
   }
 }
 
 async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
-  const { load, kinds, cacheSize = 50_000, maxAgeMs = 300_000, now = Date.now } = options
+  const { load, kinds, permissions = [], cacheSize = 50_000, maxAgeMs = 300_000, now = Date.now } = options
   const { accessTokens, changes } = app
   const principals = createPrincipals({ load, isFresh: () => changes.isFresh(), cacheSize, maxAgeMs, now })
   for (const kind of kinds) changes.on(kind, (key) => principals.drop(`${kind}:${key}`))
@@ -60,8 +67,13 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
     }
   })
 
+  app.decorateRequest('can', function (this: FastifyRequest, permission) {
+    return this.principal !== null && holds(this.principal, permission)
+  })
+
   /** Sets `request.principal`. For a remembered caller there is no promise and no I/O in it. */
-  function identify(request: FastifyRequest, isRequired: boolean, done: HookHandlerDoneFunction) {
+  function identify(request: FastifyRequest, access: Access, done: HookHandlerDoneFunction) {
+    const { isRequired } = access
     const token = bearerToken(request.raw)
     if (token === undefined) return done(isRequired ? new Unauthorized(accessTokens.realm) : undefined)
     let claims: Claims
@@ -71,32 +83,24 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
       return done(isRequired ? (error as Error) : undefined) // verify() throws nothing else
     }
     const known = principals.recall(claims)
-    if (known !== undefined) {
-      request.principal = known
-      return done()
-    }
+    if (known !== undefined) return admit(request, known, access, done)
     principals.load(claims).then((principal) => {
-      request.principal = principal
-      done(isRequired && principal === null ? accessTokens.invalid('the session has ended') : undefined)
+      if (principal !== null) admit(request, principal, access, done)
+      else done(isRequired ? accessTokens.invalid('the session has ended') : undefined)
     }, done)
   }
 
-  const hooks = {
-    required: (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) =>
-      identify(request, true, done),
-    optional: (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) =>
-      identify(request, false, done)
-  }
-
-  const hasErrorSchemas = () => app.getSchema('Error') !== undefined && app.getSchema('Problem') !== undefined
+  const document = accessDocumentation(app)
   const undeclared: RouteOptions[] = []
   app.addHook('onRoute', (route) => {
-    const access = route.config?.auth
-    if (access === undefined) undeclared.push(route)
-    else if (access !== 'public') {
-      if (!Object.hasOwn(hooks, access)) throw new Error(`Route ${nameOf(route)} has an unknown config.auth: ${access}`)
-      route.onRequest = [hooks[access], ...[route.onRequest ?? []].flat()]
-      route.schema = documented(route, access, hasErrorSchemas())
+    const declared = route.config?.auth
+    if (declared === undefined) undeclared.push(route)
+    else if (declared !== 'public') {
+      const access = readAccess(route, declared, permissions)
+      const guard = (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) =>
+        identify(request, access, done)
+      route.onRequest = [guard, ...[route.onRequest ?? []].flat()]
+      document(route, access)
     }
   })
 
@@ -105,27 +109,17 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
     const open = undeclared.filter((route) => route.config?.auth !== 'public')
     if (open.length === 0) return
     const names = open.map(nameOf).join(', ')
-    throw new Error(`Route ${names} declares no config.auth: add config: { auth: 'public' | 'optional' | 'required' }`)
+    throw new Error(
+      `Route ${names} declares no config.auth: add config: { auth: 'public' | 'optional' | 'required' | { permission } }`
+    )
   })
 }
 
-const nameOf = ({ method, url }: RouteOptions) => `${[method].flat().join('|')} ${url}`
+const holds = ({ is_admin, permissions }: Principal, permission: string) => is_admin || permissions.includes(permission)
 
-/** The route's schema with what the OpenAPI document has to say about access. */
-function documented(route: RouteOptions, access: 'optional' | 'required', hasErrorSchemas: boolean) {
-  const bearer = { bearerAuth: [] }
-  const schema = { ...route.schema, security: access === 'optional' ? [{}, bearer] : [bearer] }
-  if (access === 'optional' || !hasErrorSchemas || !schema.response) return schema
-  return { ...schema, response: { 401: unauthorizedResponse, ...schema.response } }
-}
-
-const unauthorizedResponse = {
-  description: 'Credentials are missing or invalid',
-  headers: { 'WWW-Authenticate': { type: 'string', description: 'How to authenticate (RFC 9110)' } },
-  content: {
-    'application/json': { schema: { $ref: 'Error#' } },
-    'application/problem+json': { schema: { $ref: 'Problem#' } }
-  }
+function admit(request: FastifyRequest, principal: Principal, { permission }: Access, done: HookHandlerDoneFunction) {
+  request.principal = principal
+  done(permission === undefined || holds(principal, permission) ? undefined : new PermissionDenied([permission]))
 }
 
 export const authPlugin = fp(auth, {
@@ -134,5 +128,6 @@ export const authPlugin = fp(auth, {
   decorators: { fastify: ['accessTokens', 'changes'] }
 })
 export default authPlugin
+export type { Permission, PermissionAuth, Permissions, RouteAuth } from './access.ts'
 export type { Loaded }
-export { Unauthorized }
+export { PermissionDenied, Unauthorized }

@@ -12,10 +12,19 @@ export function serializerFactory(): SerializerSelector.SerializerFactory {
 
   return function buildSerializer(externalSchemas, options) {
     const compile = buildDefault(externalSchemas, options)
-    return (route) => (isErrorReference(route.schema) ? shared : compile(route))
+    const extensions = Object.values((externalSchemas ?? {}) as Record<string, Extensible>)
+      .filter(({ allOf }) => allOf?.some(({ $ref }) => errorReferences.has(String($ref))))
+      .map(({ $id }) => `${$id}#`)
+    const references = new Set([...errorReferences, ...extensions])
+    return (route) => (references.has(referenceOf(route.schema)) ? shared : compile(route))
   }
 }
 
-function isErrorReference(schema: unknown): boolean {
-  return typeof schema === 'object' && schema !== null && '$ref' in schema && errorReferences.has(String(schema.$ref))
+/** A shared schema; one that extends an error says so by `allOf`. */
+interface Extensible {
+  $id?: unknown
+  allOf?: Array<{ $ref?: unknown }>
 }
+
+const referenceOf = (schema: unknown): string =>
+  typeof schema === 'object' && schema !== null && '$ref' in schema ? String(schema.$ref) : ''

@@ -5,7 +5,8 @@ import { type AuthOptions, authPlugin, type Loaded, type Principal } from '../..
 import type { Changes } from '../../../plugins/changes/index.ts'
 
 /** All that the plugin itself asks of a principal; the service of this repository adds to the type. */
-export const principal = (id: string, session_id: string) => ({ id, session_id }) as Principal
+export const principal = (id: string, session_id: string, permissions: string[] = [], is_admin = false) =>
+  ({ id, session_id, permissions, is_admin }) as unknown as Principal
 
 /** A host of the plugin: its sessions are a map, and its change feed is in memory and can be held up. */
 export interface Host {
@@ -17,7 +18,7 @@ export interface Host {
   loads: string[]
   feed: { isFresh: boolean; change(kind: string, key: string): void; gap(): void }
   /** Adds a session and returns the Authorization header of a token for it. */
-  signIn(user: string, session: string): { authorization: string }
+  signIn(user: string, session: string, permissions?: string[], isAdmin?: boolean): { authorization: string }
 }
 
 export async function startHost(t: Test, options: Partial<AuthOptions> = {}): Promise<Host> {
@@ -66,9 +67,9 @@ export async function startHost(t: Test, options: Partial<AuthOptions> = {}): Pr
     sessions,
     loads,
     feed,
-    signIn(user, session) {
+    signIn(user, session, permissions, isAdmin) {
       sessions.set(session, {
-        principal: principal(user, session),
+        principal: principal(user, session, permissions, isAdmin),
         tags: [`user:${user}`, `session:${session}`]
       })
       return { authorization: `Bearer ${app.accessTokens.sign({ sub: user, sid: session }).token}` }

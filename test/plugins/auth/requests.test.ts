@@ -13,7 +13,7 @@ t.test('a required route answers the caller that a good token names', async (t) 
   const answer = await app.inject({ url: '/required', headers })
 
   t.equal(answer.statusCode, 200)
-  t.same(answer.json(), { who: { id: 'ana', session_id: 's1' } })
+  t.match(answer.json(), { who: { id: 'ana', session_id: 's1' } })
 })
 
 t.test('A17 without credentials: 401 and a challenge that names no error', async (t) => {
@@ -85,7 +85,7 @@ t.test('an optional route takes everybody, and knows those with a good token', a
   const gone = signIn('eve', 's2')
   sessions.delete('s2')
 
-  t.same((await app.inject({ url: '/optional', headers })).json(), { who: { id: 'ana', session_id: 's1' } })
+  t.match((await app.inject({ url: '/optional', headers })).json(), { who: { id: 'ana', session_id: 's1' } })
   for (const anonymous of [{}, gone, { authorization: 'Bearer x' }, { authorization: 'Basic YTpi' }]) {
     const answer = await app.inject({ url: '/optional', headers: anonymous })
     t.equal(answer.statusCode, 200)

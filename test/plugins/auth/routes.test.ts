@@ -14,7 +14,7 @@ t.test('Z01 a route that does not declare its access stops the start, and all su
 
   await t.rejects(async () => app.ready(), {
     message:
-      "Route GET /forgotten, HEAD /forgotten, POST /nested/too declares no config.auth: add config: { auth: 'public' | 'optional' | 'required' }"
+      "Route GET /forgotten, HEAD /forgotten, POST /nested/too declares no config.auth: add config: { auth: 'public' | 'optional' | 'required' | { permission } }"
   })
 })
 

@@ -9,6 +9,9 @@ export const User = Type.Object(
     name: Nullable(text(100)),
     profile_image_url: Nullable(text(2048)),
     roles: Type.Array(text(50), { maxItems: 100 }),
+    permissions: Type.Array(text(100), {
+      description: 'Codes of what the roles grant; all of them for administrators'
+    }),
     is_active: Type.Boolean(),
     is_verified: Type.Boolean(),
     created_at: DateTime(),

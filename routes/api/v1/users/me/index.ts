@@ -9,7 +9,7 @@ const me: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '',
     {
-      config: { auth: 'required' },
+      config: { auth: { permission: 'read:user:me' } },
       schema: {
         operationId: 'getMe',
         tags: ['users'],
@@ -24,7 +24,7 @@ const me: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '',
     {
-      config: { auth: 'required', audit: 'user.updated' },
+      config: { auth: { permission: 'update:user:me' }, audit: 'user.updated' },
       schema: {
         operationId: 'updateMe',
         tags: ['users'],

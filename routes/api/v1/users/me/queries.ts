@@ -7,6 +7,7 @@ import { Unauthorized } from '../../../../../plugins/envelope/errors.ts'
 interface Me {
   id: string
   roles: string[]
+  permissions: readonly string[]
 }
 
 const selectMe = compiled(
@@ -16,14 +17,14 @@ const selectMe = compiled(
 )
 
 /**
- * The caller's row; the roles were loaded with the caller.
+ * The caller's row; roles and permissions were loaded with the caller.
  *
  * @throws Unauthorized when the account was deleted a moment ago
  */
-export async function findMe(db: Kysely<Database>, { id, roles }: Me) {
+export async function findMe(db: Kysely<Database>, { id, roles, permissions }: Me) {
   const user = await selectMe.executeTakeFirst(db, { id })
   if (user === undefined) throw new Unauthorized('This account no longer exists')
-  return { ...user, roles }
+  return { ...user, roles, permissions: [...permissions] }
 }
 
 export async function updateMe(

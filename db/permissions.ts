@@ -1,0 +1,34 @@
+import { sql } from 'kysely'
+
+/** Every permission that a route may ask for, `<what>:<resource>:<whose>`; the table `permissions` has the same codes. */
+export const permissionCodes = [
+  ...['create:user:me', 'read:user:me', 'update:user:me', 'delete:user:me'],
+  ...['create:user:all', 'read:user:all', 'update:user:all', 'delete:user:all'],
+  ...['create:role:all', 'read:role:all', 'update:role:all', 'delete:role:all'],
+  ...['create:permission:all', 'read:permission:all', 'update:permission:all', 'delete:permission:all'],
+  ...['create:user_role:all', 'read:user_role:all', 'delete:user_role:all'],
+  ...['create:role_permission:all', 'read:role_permission:all', 'delete:role_permission:all'],
+  ...['read:session:all', 'delete:session:all'],
+  'read:audit_event:all'
+] as const
+
+export type PermissionCode = (typeof permissionCodes)[number]
+
+declare module '../plugins/auth/index.ts' {
+  interface Permissions extends Record<PermissionCode, true> {}
+}
+
+/** The codes of a user's permissions: those that their active roles grant, and every active one for an administrator. */
+export const permissionsOfUser = sql<string[]>`array(
+  select distinct permissions.code
+  from user_roles
+  join roles on roles.id = user_roles.role_id and roles.is_active
+  join permissions on permissions.is_active and (roles.is_admin or exists (
+    select from role_permissions
+    where role_permissions.role_id = roles.id and role_permissions.permission_id = permissions.id))
+  where user_roles.user_id = users.id order by permissions.code)`
+
+/** Whether a user holds an active role with the administrator flag. */
+export const isAdminUser = sql<boolean>`exists (
+  select from user_roles join roles on roles.id = user_roles.role_id
+  where user_roles.user_id = users.id and roles.is_active and roles.is_admin)`
