@@ -175,6 +175,9 @@ export const configSchema = Type.Object({
   ACCESS_TOKEN_MINUTES: tokens.integer('Life of an access token', 1, 1440, { default: 15, unit: 'min' }),
   REFRESH_TOKEN_DAYS: tokens.integer('Session ends after this long without use', 1, 365, { default: 30, unit: 'days' }),
   SESSION_MAX_DAYS: tokens.integer('Session ends after this long in any case', 1, 3650, { default: 90, unit: 'days' }),
+  SESSION_MAX_PER_USER: tokens.integer('Live sessions of a user; a further sign-in ends the least used', 1, 1000, {
+    default: 100
+  }),
   REFRESH_REUSE_GRACE_SECONDS: tokens.integer('Time in which a used refresh token gives the same successor', 0, 300, {
     default: 10,
     unit: 's'

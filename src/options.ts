@@ -60,6 +60,7 @@ export const sessions = (config: Config): SessionsOptions => ({
   keys: derivedKeys(config.APP_KEYS, 'refresh-token'),
   idleDays: config.REFRESH_TOKEN_DAYS,
   maxDays: config.SESSION_MAX_DAYS,
+  maxPerUser: config.SESSION_MAX_PER_USER,
   graceSeconds: config.REFRESH_REUSE_GRACE_SECONDS
 })
 

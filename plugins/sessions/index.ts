@@ -11,10 +11,12 @@ import {
   insertSession,
   listSessions,
   revokeSessions,
-  type SessionClient
+  type SessionClient,
+  type Which
 } from './queries.ts'
 import { refreshTokens, type SessionKey } from './refresh-token.ts'
 import type { SessionsTable, SessionsTables } from './table.ts'
+import type { Rotation, Sessions } from './types.ts'
 
 export interface SessionsOptions {
   /** Keys that serve this purpose alone (derive them, HKDF). The first signs, all verify. */
@@ -23,57 +25,10 @@ export interface SessionsOptions {
   idleDays?: number
   /** A session this old is over, used or not. Default 90. */
   maxDays?: number
+  /** Live sessions a user may have, 1 to 1000; a further sign-in ends the one unused for longest. Default 100. */
+  maxPerUser?: number
   /** How long the predecessor of the live token still yields that live token (lost answers, parallel tabs). Default 10. */
   graceSeconds?: number
-}
-
-/** The keys of a session's row. */
-export interface SessionRef {
-  id: string
-  user_id: number
-}
-
-/** A refresh token and when it ends unless it is used before (ISO 8601 UTC). */
-export interface IssuedToken {
-  refreshToken: string
-  expiresAt: string
-}
-
-/**
- * What became of a refresh token:
- * - `rotated`: it was the live one; here is its successor.
- * - `grace`: it was the live one a moment ago; here is the same successor again.
- * - `reused`: it is older, so two parties hold it. The session was revoked in `trx`: commit, then throw `RefreshTokenReused`.
- * - `invalid`: forged, or its session is unknown, revoked, idle or expired. Throw `RefreshTokenInvalid`.
- */
-export type Rotation =
-  | ({ outcome: 'rotated' | 'grace'; session: SessionRef } & IssuedToken)
-  | { outcome: 'reused'; session: SessionRef }
-  | { outcome: 'invalid' }
-
-/** A live session as its owner may see it. Times in ISO 8601 UTC. */
-export interface SessionSummary {
-  id: string
-  user_agent: string | null
-  ip: string | null
-  created_at: string
-  last_used_at: string
-  expires_at: string
-}
-
-export interface Sessions {
-  create(trx: Transaction<Tables>, session: { user_id: number } & SessionClient): Promise<{ id: string } & IssuedToken>
-  rotate(trx: Transaction<Tables>, refreshToken: string, client: SessionClient): Promise<Rotation>
-  /** The session that a refresh token of ours names, live or not; `null` for a forged one. No I/O. */
-  peek(refreshToken: string): string | null
-  /** `false` when it was revoked before or is unknown. */
-  revoke(trx: Transaction<Tables>, sessionId: string, reason: string): Promise<boolean>
-  /** Returns how many were revoked. */
-  revokeAll(trx: Transaction<Tables>, userId: number, reason: string, exceptSessionId?: string): Promise<number>
-  /** Live sessions, the last used first, 100 at most. */
-  list(db: Kysely<Tables>, userId: number): Promise<SessionSummary[]>
-  /** Deletes at most `limit` (1000) dead sessions unused for `keepDays` (7); returns how many. For a clean-up job. */
-  prune(db: Kysely<Tables>, options?: { keepDays?: number; limit?: number }): Promise<number>
 }
 
 declare module 'fastify' {
@@ -82,12 +37,16 @@ declare module 'fastify' {
   }
 }
 
+/** So many sessions a list can show. */
+const MAX_PER_USER = 1000
+
 async function sessions(app: FastifyInstance, options: SessionsOptions): Promise<void> {
-  const { keys, idleDays = 30, maxDays = 90, graceSeconds = 10 } = options
-  requireInteger('idleDays', idleDays, 1)
-  requireInteger('maxDays', maxDays, 1)
-  requireInteger('graceSeconds', graceSeconds, 0)
-  const lifetimes = { idleDays, maxDays, graceSeconds }
+  const { keys, idleDays = 30, maxDays = 90, maxPerUser = 100, graceSeconds = 10 } = options
+  requireInteger('idleDays', idleDays, 1, 36_500)
+  requireInteger('maxDays', maxDays, 1, 36_500)
+  requireInteger('maxPerUser', maxPerUser, 1, MAX_PER_USER)
+  requireInteger('graceSeconds', graceSeconds, 0, 3600)
+  const lifetimes = { idleDays, maxDays, maxPerUser, graceSeconds }
   const tokens = refreshTokens(keys)
 
   async function rotate(trx: Transaction<Tables>, token: string, client: SessionClient): Promise<Rotation> {
@@ -108,26 +67,31 @@ async function sessions(app: FastifyInstance, options: SessionsOptions): Promise
     if (counter + 1 === row.counter && row.in_grace) {
       return { outcome: 'grace', session, refreshToken: successor, expiresAt: row.ends_at }
     }
-    await revoke(trx, { id }, 'reuse')
+    await revoke(trx, { id, userId: undefined }, 'reuse')
     return { outcome: 'reused', session }
   }
 
-  async function revoke(trx: Transaction<Tables>, which: Parameters<typeof revokeSessions>[1], reason: string) {
+  async function revoke(trx: Transaction<Tables>, which: Which, reason: string) {
     const revoked = await revokeSessions(withSessions(trx), which, reason)
-    for (const id of revoked) await app.changes.record(trx, 'session', id)
+    await tell(trx, revoked)
     return revoked.length
+  }
+
+  async function tell(trx: Transaction<Tables>, revoked: string[]) {
+    for (const id of revoked) await app.changes.record(trx, 'session', id)
   }
 
   app.decorate('sessions', {
     async create(trx, { user_id, ...client }) {
-      const { id, ends_at } = await insertSession(withSessions(trx), user_id, client, lifetimes)
-      return { id, refreshToken: tokens.issue({ sessionId: id, counter: 0 }), expiresAt: ends_at }
+      const { id, ends_at, ended } = await insertSession(withSessions(trx), user_id, client, lifetimes)
+      await tell(trx, ended)
+      return { id, refreshToken: tokens.issue({ sessionId: id, counter: 0 }), expiresAt: ends_at, ended }
     },
     rotate,
     peek: (refreshToken) => tokens.read(refreshToken)?.sessionId ?? null,
-    revoke: async (trx, id, reason) => (await revoke(trx, { id }, reason)) > 0,
+    revoke: async (trx, id, reason, userId) => (await revoke(trx, { id, userId }, reason)) > 0,
     revokeAll: (trx, userId, reason, except) => revoke(trx, { userId, except }, reason),
-    list: (db, userId) => listSessions(withSessions(db), userId, idleDays, 100),
+    list: (db, userId) => listSessions(withSessions(db), userId, idleDays, MAX_PER_USER),
     prune: (db, { keepDays = 7, limit = 1000 } = {}) => deleteDeadSessions(withSessions(db), idleDays, keepDays, limit)
   })
 }
@@ -139,12 +103,14 @@ function withSessions(db: Kysely<Tables>): Kysely<SessionsTables> {
   return db.withTables<SessionsTables>()
 }
 
-function requireInteger(name: string, value: number, min: number): void {
-  if (!Number.isSafeInteger(value) || value < min) throw new Error(`sessions: ${name} must be an integer ≥ ${min}`)
+function requireInteger(name: string, value: number, min: number, max: number): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return
+  throw new Error(`sessions: ${name} must be an integer from ${min} to ${max}`)
 }
 
 export const sessionsPlugin = fp(sessions, { name: 'sessions', fastify: '5.x', dependencies: ['changes'] })
 export default sessionsPlugin
 export { sessionsMigration } from './migration.ts'
+export type * from './types.ts'
 export type { SessionClient, SessionKey, SessionsTable }
 export { RefreshTokenInvalid, RefreshTokenReused }

@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
+import { days, endsAt, isLive, type Lifetimes } from './lifetimes.ts'
 import type { SessionsTables } from './table.ts'
 
 /** What a session remembers of its client. */
@@ -7,30 +8,37 @@ export interface SessionClient {
   ip: string | null
 }
 
-/** Life of sessions; the database's clock judges. */
-export interface Lifetimes {
-  idleDays: number
-  maxDays: number
-  graceSeconds: number
-}
-
-/** A row that may still be used: not revoked, neither idle for too long nor past its absolute end. */
-const isLive = (idleDays: number) => sql<boolean>`(
-  revoked_at is null and expires_at > clock_timestamp() and last_used_at > clock_timestamp() - ${days(idleDays)})`
-
-/** When a session ends if nothing more is heard of it. */
-const endsAt = (idleDays: number) => sql<string>`least(expires_at, last_used_at + ${days(idleDays)})`
-
+/** Adds a session. Of the user's live ones `maxPerUser - 1` stay beside it, the last used; the others are revoked. */
 export async function insertSession(
   trx: Transaction<SessionsTables>,
   userId: number,
   client: SessionClient,
-  { idleDays, maxDays }: Lifetimes
+  { idleDays, maxDays, maxPerUser }: Lifetimes & { maxPerUser: number }
 ) {
   return trx
-    .insertInto('sessions')
-    .values({ user_id: userId, ...bounded(client), expires_at: sql<string>`clock_timestamp() + ${days(maxDays)}` })
-    .returning(['id', endsAt(idleDays).as('ends_at')])
+    .with('ended', (db) =>
+      db
+        .updateTable('sessions')
+        .set({ revoked_at: sql<string>`clock_timestamp()`, revoked_reason: 'limit' })
+        .where('id', 'in', (query) =>
+          query
+            .selectFrom('sessions')
+            .select('id')
+            .where('user_id', '=', userId)
+            .where(isLive(idleDays))
+            .orderBy('last_used_at', 'desc')
+            .offset(maxPerUser - 1)
+        )
+        .returning('id')
+    )
+    .with('created', (db) =>
+      db
+        .insertInto('sessions')
+        .values({ user_id: userId, ...bounded(client), expires_at: sql<string>`clock_timestamp() + ${days(maxDays)}` })
+        .returning(['id', endsAt(idleDays).as('ends_at')])
+    )
+    .selectFrom('created')
+    .select(['id', 'ends_at', sql<string[]>`array(select id::text from ended)`.as('ended')])
     .executeTakeFirstOrThrow()
 }
 
@@ -83,10 +91,13 @@ export async function findSession(
     .executeTakeFirst()
 }
 
-/** Revokes what is not revoked yet, one session or those of a user, and returns the ids. */
+/** One session, if it is this user's where one is named; or all of a user but for `except`. */
+export type Which = { id: string; userId: number | undefined } | { userId: number; except: string | undefined }
+
+/** Revokes what is not revoked yet and returns the ids. */
 export async function revokeSessions(
   trx: Transaction<SessionsTables>,
-  which: { id: string } | { userId: number; except: string | undefined },
+  which: Which,
   reason: string
 ): Promise<string[]> {
   let update = trx
@@ -95,10 +106,8 @@ export async function revokeSessions(
     .where('revoked_at', 'is', null)
     .returning('id')
   if ('id' in which) update = update.where('id', '=', which.id)
-  else {
-    update = update.where('user_id', '=', which.userId)
-    if (which.except !== undefined) update = update.where('id', '!=', which.except)
-  }
+  else if (which.except !== undefined) update = update.where('id', '!=', which.except)
+  if (which.userId !== undefined) update = update.where('user_id', '=', which.userId)
   return (await update.execute()).map(({ id }) => id)
 }
 
@@ -133,10 +142,6 @@ export async function deleteDeadSessions(
     )
     .executeTakeFirstOrThrow()
   return Number(numDeletedRows)
-}
-
-function days(count: number) {
-  return sql`make_interval(days => ${count})`
 }
 
 const bounded = ({ user_agent, ip }: SessionClient): SessionClient => ({

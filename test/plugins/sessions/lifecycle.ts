@@ -71,6 +71,36 @@ export function testLifecycle(t: Test, database: OpenDatabase): void {
     t.match(await rotate(app, other.refreshToken), { outcome: 'rotated' }, 'nobody else is touched')
   })
 
+  t.test('R13 revoking with an owner ends nobody else’s session', async (t) => {
+    const app = await start(t)
+    const [user, stranger] = [newUser(), newUser()]
+    const { id } = await signIn(app, user)
+    const revokeAs = (owner: number) =>
+      app.database.transaction((trx) => app.sessions.revoke(trx, id, 'revoked', owner))
+
+    t.equal(await revokeAs(stranger), false)
+    t.equal((await rowOf(app, id)).revoked_at, null)
+    t.same(await changesOf(app, id), [])
+    t.equal(await revokeAs(user), true)
+    t.match(await rowOf(app, id), { revoked_reason: 'revoked' })
+  })
+
+  t.test('R20 beyond the maximum a sign-in ends the session of that user unused for longest', async (t) => {
+    const app = await start(t, { maxPerUser: 2 })
+    const user = newUser()
+    const bystander = await signIn(app)
+    const [first, second] = [await signIn(app, user), await signIn(app, user)]
+    await age(app, second.id, 60)
+
+    const third = await signIn(app, user)
+
+    t.same([first.ended, second.ended, third.ended], [[], [], [second.id]])
+    t.match(await rowOf(app, second.id), { revoked_reason: 'limit' })
+    t.same(await changesOf(app, second.id), [`session:${second.id}`])
+    t.same((await app.sessions.list(app.db, user)).map(({ id }) => id).sort(), [first.id, third.id].sort())
+    t.equal((await rowOf(app, bystander.id)).revoked_at, null)
+  })
+
   t.test('R13 the list shows the live sessions of one user, the last used first', async (t) => {
     const app = await start(t)
     const user = newUser()

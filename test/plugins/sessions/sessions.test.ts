@@ -19,6 +19,7 @@ t.test('weak or ambiguous keys and senseless lives stop the start', async (t) =>
     [{ keys: [{ ...key, kid: 'a.b' }] }, /a kid has/],
     [{ idleDays: 0 }, /idleDays/],
     [{ maxDays: 1.5 }, /maxDays/],
+    [{ maxPerUser: 1001 }, /maxPerUser must be an integer from 1 to 1000/],
     [{ graceSeconds: -1 }, /graceSeconds/]
   ]
   for (const [options, message] of bad) {

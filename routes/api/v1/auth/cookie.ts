@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CrossSiteRequest } from './errors.ts'
+import { CrossSiteRequest, TwoRefreshTokens } from './errors.ts'
 
 /** How the refresh cookie is set and from where it is accepted. */
 export interface RefreshCookieOptions {
@@ -21,14 +21,23 @@ export function refreshCookie({ secure, sameSite, maxAgeSeconds, origins }: Refr
 
     clear: (reply: FastifyReply) => reply.clearCookie(NAME, attributes),
 
-    /** @throws CrossSiteRequest when another site's page made the browser send the cookie */
-    read(request: FastifyRequest): string | undefined {
-      const token = request.cookies[NAME]
-      if (token !== undefined && !isFromHere(request, origins)) throw new CrossSiteRequest()
-      return token
+    /**
+     * The one refresh token of a request: its cookie or what its body brought.
+     *
+     * @throws CrossSiteRequest when another site's page made the browser send the cookie
+     * @throws TwoRefreshTokens when there are both: they may belong to two people
+     */
+    read(request: FastifyRequest, fromBody: string | undefined): string | undefined {
+      const fromCookie = request.cookies[NAME]
+      if (fromCookie === undefined) return fromBody
+      if (!isFromHere(request, origins)) throw new CrossSiteRequest()
+      if (fromBody !== undefined) throw new TwoRefreshTokens()
+      return fromCookie
     }
   }
 }
+
+export type RefreshCookie = ReturnType<typeof refreshCookie>
 
 /** Fetch metadata where the browser sends it, else the origin; a cookie with neither did not come from a page of ours. */
 function isFromHere(request: FastifyRequest, origins: readonly string[]): boolean {

@@ -1,31 +1,5 @@
-import type { Kysely, Transaction } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { Database } from '../../../../db/types.ts'
-
-/**
- * Holds the user's row until the transaction ends if it is live and its hash is still the one that was verified,
- * and stores the upgraded hash when there is one.
- */
-export async function confirmPassword(
-  trx: Transaction<Database>,
-  userId: number,
-  verifiedHash: string,
-  upgradedHash: string
-): Promise<boolean> {
-  const row = await trx
-    .selectFrom('users')
-    .select('id')
-    .where('id', '=', userId)
-    .where('password_hash', '=', verifiedHash)
-    .where('is_active', '=', true)
-    .where('deleted_at', 'is', null)
-    .forNoKeyUpdate()
-    .executeTakeFirst()
-  if (row === undefined) return false
-  if (upgradedHash !== verifiedHash) {
-    await trx.updateTable('users').set({ password_hash: upgradedHash }).where('id', '=', userId).execute()
-  }
-  return true
-}
 
 /** The public id of an active user. */
 export async function findActiveUser(db: Kysely<Database>, userId: number): Promise<string | undefined> {

@@ -49,6 +49,12 @@ export const RefreshToken = Nullable(
   )
 )
 
+/** How many sessions an operation on all of them ended. */
+export const SessionsRevoked = Type.Object(
+  { sessions_revoked: Type.Integer({ minimum: 0, maximum: 2_147_483_647 }) },
+  { $id: 'SessionsRevoked' }
+)
+
 /** RFC 6749 §4.3.2 and §6; unknown parameters are ignored as §3.2 demands. */
 export const TokenRequest = Type.Object(
   {

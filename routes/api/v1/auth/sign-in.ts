@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Transaction } from 'kysely'
+import { confirmPassword } from '../../../../db/credentials.ts'
 import type { Database } from '../../../../db/types.ts'
 import { findUserByIdentifier } from '../../../../db/users.ts'
 import { AccountInactive, InvalidCredentials } from './errors.ts'
-import { confirmPassword } from './queries.ts'
 
 /**
  * Proves the password and opens a session. An unknown identifier costs the same time as a wrong password, and whether
