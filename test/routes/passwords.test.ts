@@ -114,6 +114,10 @@ t.test('A14: changing the password ends every other session and its access token
   t.equal(await statusOf(bystander.headers), 200)
   t.equal((await login(user.email, user.password)).statusCode, 401)
   t.equal((await login(user.email, new_password)).statusCode, 200)
+  const events = app.db.selectFrom('audit_events').select(['actor_id', 'target_id', 'details'])
+  t.match(await events.where('action', '=', 'password.changed').execute(), [
+    { actor_id: user.id, target_id: user.id, details: { sessions_revoked: 2 } }
+  ])
 })
 
 t.test('P19: changing the password takes the current one and obeys the policy', async (t) => {

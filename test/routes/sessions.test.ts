@@ -19,6 +19,15 @@ const idOf = (refreshToken: string) => refreshToken.split('.')[1] ?? ''
 const rowOf = (refreshToken: string) =>
   app.db.selectFrom('sessions').selectAll().where('id', '=', idOf(refreshToken)).executeTakeFirstOrThrow()
 
+/** What was recorded about a session or user. */
+const eventsAbout = (id: string) =>
+  app.db
+    .selectFrom('audit_events')
+    .select(['action', 'actor_id', 'details'])
+    .where('target_id', '=', id)
+    .orderBy('id')
+    .execute()
+
 /** The successor of a refresh token, and headers with the new access token. */
 async function rotated(refreshToken: string) {
   const { data } = (await refresh(refreshToken)).json()
@@ -64,6 +73,7 @@ t.test('R02: a used token that comes back after the grace ends its session, acce
   const row = await rowOf(user.refreshToken)
   t.not(row.revoked_at, null, 'stored although the request was refused')
   t.equal(row.revoked_reason, 'reuse')
+  t.same((await eventsAbout(row.id)).at(-1), { action: 'session.reused', actor_id: user.id, details: null })
   t.match((await refresh(newest.refreshToken)).json(), { code: 401, error_code: 'REFRESH_TOKEN_INVALID' })
   t.equal(await statusOf(newest.headers), 401)
   t.equal(await statusOf(user.headers), 401)
@@ -209,6 +219,7 @@ t.test('R12: signing out everywhere ends every session of the caller and of nobo
     t.equal((await refresh(refreshToken)).statusCode, 401)
     t.equal((await rowOf(refreshToken)).revoked_reason, 'logout_all')
   }
+  t.match((await eventsAbout(user.id)).at(-1), { action: 'session.revoked', details: { sessions_revoked: 3 } })
   t.equal(await statusOf(bystander.headers), 200)
   t.equal((await post('logout-all', { headers: user.headers })).statusCode, 401)
 })
@@ -237,6 +248,7 @@ t.test('R13: people see where they are signed in and end any one of their sessio
   t.equal(await statusOf({ authorization: `Bearer ${other.access_token}` }), 401)
   t.equal((await refresh(other.refresh_token)).statusCode, 401)
   t.equal((await rowOf(other.refresh_token)).revoked_reason, 'revoked')
+  t.match((await eventsAbout(newest.id)).at(-1), { action: 'session.revoked', actor_id: user.id })
   t.equal((await list()).length, 1)
 
   for (const id of [newest.id, idOf(stranger.refreshToken), '00000000-0000-4000-8000-000000000000']) {
@@ -366,6 +378,7 @@ t.test('R20: more sign-ins than allowed end the session unused for longest', asy
   t.equal(ended.length, 1)
   for (const device of devices) t.equal(await statusOf(device.headers), device === ended[0] ? 401 : 200)
   t.equal((await rowOf(ended[0]?.refreshToken ?? '')).revoked_reason, 'limit')
+  t.match((await eventsAbout(oldest?.id ?? '')).at(-1), { action: 'session.revoked', details: { reason: 'limit' } })
 
   await Promise.all(Array.from({ length: 12 }, () => signIn(app, user)))
   const { user_id } = await rowOf(user.refreshToken)

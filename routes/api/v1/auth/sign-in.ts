@@ -26,8 +26,11 @@ export async function signIn(app: FastifyInstance, request: FastifyRequest, iden
     // The password may have changed, or the account may have been closed, while it was being hashed.
     if (!(await confirmPassword(trx, user_id, password_hash, upgraded))) throw new InvalidCredentials()
     const created = await app.sessions.create(trx, { user_id, ...client(request) })
-    const target = { target_type: 'session', target_id: created.id }
-    await app.audit.record(trx, { action: 'sign_in.succeeded', actor_id: user.id, ...target, request })
+    const about = { actor_id: user.id, target_type: 'session', request }
+    await app.audit.record(trx, { action: 'sign_in.succeeded', target_id: created.id, ...about })
+    for (const target_id of created.ended) {
+      await app.audit.record(trx, { action: 'session.revoked', target_id, details: { reason: 'limit' }, ...about })
+    }
     return created
   })
   const { token, expiresIn } = app.accessTokens.sign({ sub: user.id, sid: session.id })

@@ -23,7 +23,7 @@ const changePassword: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => {
       const { current_password, new_password } = request.body
-      const { user_id, session_id } = request.caller
+      const { id, user_id, session_id } = request.caller
       const user = await findCredentials(app.db, user_id)
       if (user === undefined) throw new Unauthorized('This account no longer exists')
       const problem = app.passwords.problem(new_password, user)
@@ -36,6 +36,8 @@ const changePassword: FastifyPluginAsyncTypebox = async (app) => {
         // Another request may have changed the password while this one was hashing.
         if (!(await confirmPassword(trx, user_id, user.password_hash, password_hash))) throw wrongPassword()
         const sessions_revoked = await app.sessions.revokeAll(trx, user_id, 'password_changed', session_id)
+        const target = { target_type: 'user', target_id: id }
+        await app.audit.record(trx, { action: 'password.changed', ...target, details: { sessions_revoked }, request })
         return { status: 200, body: success('Password changed', { sessions_revoked }) }
       })
       return body
