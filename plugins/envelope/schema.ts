@@ -9,12 +9,15 @@ export function envelope<T extends TSchema>(data: T) {
   })
 }
 
-/** The schema of one page of a list: the envelope, its `data` an array, plus the four page members. */
+/** The schema of one page of a list: the envelope, its `data` an array, plus the members about the page. */
 export function pageEnvelope<T extends TSchema>(item: T) {
   const { properties } = envelope<TArray<T>>(Type.Array(item))
   return Type.Object({
     ...properties,
     total_count: Type.Integer({ minimum: 0, description: 'Items on all pages together' }),
+    is_total_exact: Type.Boolean({
+      description: 'Whether there are as many, or at least as many (counting has its limit)'
+    }),
     has_more: Type.Boolean({ description: 'Whether a further page exists' }),
     page: Type.Integer({ minimum: 1, description: 'Number of this page, from 1' }),
     items_per_page: Type.Integer({ minimum: 1, description: 'Items a full page holds' })
@@ -68,6 +71,8 @@ export interface Success<T> {
 export interface PageResult<T> {
   data: T[]
   total_count: number
+  /** Whether there are as many or at least as many. Default `true`. */
+  is_total_exact?: boolean
   has_more: boolean
   page: number
   items_per_page: number
@@ -79,9 +84,9 @@ export function success<T>(message: string, data: T): Success<T> {
 }
 
 /** The body of one page of a list, to be returned from a handler. */
-export function page<T>(message: string, result: PageResult<T>): Success<T[]> & PageResult<T> {
-  const { data, total_count, has_more, page, items_per_page } = result
-  return { status: 'success', message, data, total_count, has_more, page, items_per_page }
+export function page<T>(message: string, result: PageResult<T>): Success<T[]> & Required<PageResult<T>> {
+  const { data, total_count, is_total_exact = true, has_more, page, items_per_page } = result
+  return { status: 'success', message, data, total_count, is_total_exact, has_more, page, items_per_page }
 }
 
 /** What one part of a list walked by cursor says about itself. */

@@ -60,6 +60,33 @@ t.test('lists are paged, newest first, and a far page is empty', async (t) => {
   }
 })
 
+t.test('lists are filtered by state and searched in title and description, wildcards literal', async (t) => {
+  const { headers } = await signUp(app)
+  for (const payload of [
+    { title: 'Buy 100% juice', completed: true },
+    { title: 'Call Ada', description: 'about the snake_case report' },
+    { title: 'Back\\slash' }
+  ]) {
+    await app.inject({ method: 'POST', url: '/api/v1/todos', headers, payload })
+  }
+  const found = async (query: Record<string, string>) => {
+    const { data, total_count } = (await app.inject({ url: '/api/v1/todos', query, headers })).json()
+    t.equal(data.length, total_count)
+    return data.map(({ title }: { title: string }) => title)
+  }
+  t.same(await found({ completed: 'true' }), ['Buy 100% juice'])
+  t.same(await found({ completed: 'false' }), ['Back\\slash', 'Call Ada'])
+  t.same(await found({ q: 'ADA' }), ['Call Ada'])
+  t.same(await found({ q: 'snake_' }), ['Call Ada'], 'in the description too')
+  t.same(await found({ q: '%' }), ['Buy 100% juice'])
+  t.same(await found({ q: '_' }), ['Call Ada'])
+  t.same(await found({ q: '\\' }), ['Back\\slash'])
+  t.same(await found({ q: 'a', completed: 'true' }), [])
+  for (const query of [{ q: '' }, { q: 'x'.repeat(101) }, { completed: 'maybe' }]) {
+    t.equal((await app.inject({ url: '/api/v1/todos', query, headers })).statusCode, 422, JSON.stringify(query))
+  }
+})
+
 t.test('todos of others answer like absent ones, and stay as they are', async (t) => {
   const owner = await signUp(app)
   const other = await signUp(app)

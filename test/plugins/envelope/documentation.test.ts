@@ -83,6 +83,7 @@ t.test('a page carries its members beside the array, and its query has bounds', 
     message: 'Todos',
     data: [{ id: 1, title: 'x' }],
     total_count: 12,
+    is_total_exact: true,
     has_more: true,
     page: 1,
     items_per_page: 10

@@ -1,11 +1,18 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import { containing } from '../../../../db/search.ts'
 import { NotFound } from '../../../../plugins/envelope/errors.ts'
-import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
-import { deleteTodo, findTodo, insertTodo, listTodos, updateTodo } from './queries.ts'
-import { Todo, TodoCreate, TodoParams, TodoUpdate } from './schema.ts'
+import { envelope, errors, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
+import { columns, listTodos, todos } from './queries.ts'
+import { Todo, TodoCreate, TodoParams, TodoQuery, TodoUpdate } from './schema.ts'
 
-const todos: FastifyPluginAsyncTypebox = async (app) => {
+/** Others' todos are as good as absent. */
+const own = (caller: { user_id: number }, params: { todo_id: string }) => ({
+  owner_id: caller.user_id,
+  public_id: params.todo_id
+})
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '',
     {
@@ -21,7 +28,7 @@ const todos: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const { status, body, location } = await request.transaction(async (trx) => {
-        const todo = await insertTodo(trx, request.caller.user_id, request.body)
+        const todo = await todos.create(trx, { ...request.body, owner_id: request.caller.user_id }, columns)
         return { status: 201, body: success('Todo created successfully', todo), location: `/api/v1/todos/${todo.id}` }
       })
       return reply.code(status).header('location', location).send(body)
@@ -37,12 +44,14 @@ const todos: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['todos'],
         summary: 'List todos',
         description: 'The todos of the caller, newest first. A page beyond the end is empty.',
-        querystring: PageQuery,
+        querystring: TodoQuery,
         response: { 200: pageEnvelope(Todo) }
       }
     },
-    async ({ caller, query }) =>
-      page('Todos', await listTodos(app.db, caller.user_id, query.page, query.items_per_page))
+    async ({ caller, query: { completed = null, q, ...request } }) => {
+      const filter = { owner_id: caller.user_id, completed, pattern: q === undefined ? null : containing(q) }
+      return page('Todos', await listTodos(app.db, filter, request))
+    }
   )
 
   app.get(
@@ -59,7 +68,7 @@ const todos: FastifyPluginAsyncTypebox = async (app) => {
       }
     },
     async ({ caller, params }) => {
-      const todo = await findTodo(app.db, caller.user_id, params.todo_id)
+      const todo = await todos.get(app.db, own(caller, params), columns)
       if (todo === undefined) throw new NotFound('Todo not found')
       return success('Todo', todo)
     }
@@ -81,7 +90,7 @@ const todos: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => {
       const { body } = await request.transaction(async (trx) => {
-        const todo = await updateTodo(trx, request.caller.user_id, request.params.todo_id, request.body)
+        const todo = await todos.update(trx, own(request.caller, request.params), request.body, columns)
         if (todo === undefined) throw new NotFound('Todo not found')
         return { status: 200, body: success('Todo updated successfully', todo) }
       })
@@ -104,8 +113,7 @@ const todos: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       await request.transaction(async (trx) => {
-        if (!(await deleteTodo(trx, request.caller.user_id, request.params.todo_id)))
-          throw new NotFound('Todo not found')
+        if ((await todos.delete(trx, own(request.caller, request.params))) === 0) throw new NotFound('Todo not found')
         return { status: 204, body: null }
       })
       return reply.code(204).send(null)
@@ -113,4 +121,4 @@ const todos: FastifyPluginAsyncTypebox = async (app) => {
   )
 }
 
-export default todos
+export default routes

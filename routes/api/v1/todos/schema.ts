@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { PageQuery } from '../../../../plugins/envelope/schema.ts'
 import { DateTime, Id, Nullable, text } from '../../../../plugins/validation/schema.ts'
 
 const title = text(200, { minLength: 1 })
@@ -24,3 +25,14 @@ export const TodoCreate = Type.Object(
 export const TodoUpdate = Type.Partial(TodoCreate, { $id: 'TodoUpdate', additionalProperties: false, minProperties: 1 })
 
 export const TodoParams = Type.Object({ todo_id: Id() })
+
+export const TodoQuery = Type.Composite(
+  [
+    PageQuery,
+    Type.Object({
+      completed: Type.Optional(Type.Boolean({ description: 'Only those done, or only those left' })),
+      q: Type.Optional(text(100, { minLength: 1, description: 'Text to find in title or description' }))
+    })
+  ],
+  { additionalProperties: false }
+)
