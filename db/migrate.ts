@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
+import { grantAccess } from './grants.ts'
 import { listMigrations, loadMigration, type MigrationFile } from './migration-files.ts'
 
 export { createMigration } from './migration-files.ts'
@@ -8,6 +9,8 @@ export interface MigrateOptions {
   folder?: string
   /** Called after each migration. */
   onProgress?: (name: string, ms: number) => void
+  /** The role that the service connects as, where it is not the one that migrates: it is given its rights. */
+  appRole?: string | undefined
 }
 
 export interface MigrationStatus {
@@ -87,7 +90,7 @@ function goDown(applied: MigrationFile[]): Step | undefined {
  */
 async function migrate<DB>(
   db: Kysely<DB>,
-  { folder, onProgress }: MigrateOptions,
+  { folder, onProgress, appRole }: MigrateOptions,
   next: (state: State, done: number) => Step | undefined
 ): Promise<string[]> {
   const files = await listMigrations(folder)
@@ -98,6 +101,7 @@ async function migrate<DB>(
       await lockMigrations(trx)
       const step = next(await readState(trx, files), done.length)
       if (step !== undefined) await take(trx, step)
+      if (appRole !== undefined) await grantAccess(trx, appRole)
       return step?.file.name
     })
     if (name === undefined) return done

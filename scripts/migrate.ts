@@ -1,11 +1,12 @@
 import { loadConfig, readEnvironment } from '../src/config.ts'
-import { openMigrationDatabase } from '../src/database.ts'
+import { appRole, openMigrationDatabase } from '../src/database.ts'
 import { main } from './main.ts'
 import { runMigrate, usage, type WithDatabase } from './migrate/command.ts'
 
 const withDatabase: WithDatabase = async (use) => {
-  const database = await openMigrationDatabase(loadConfig(readEnvironment()))
-  await use(database.db).finally(() => database.close())
+  const config = loadConfig(readEnvironment())
+  const database = await openMigrationDatabase(config)
+  await use(database.db, appRole(config)).finally(() => database.close())
 }
 
 await main(usage, async () => {

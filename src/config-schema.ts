@@ -49,6 +49,7 @@ const tokens = group('Tokens and cookies')
 const passwords = group('Passwords')
 const admin = group('First administrator')
 const metrics = group('Metrics')
+const audit = group('Audit')
 
 /** Every variable the service reads, with type, bounds, default and meaning. */
 export const configSchema = Type.Object({
@@ -121,7 +122,7 @@ export const configSchema = Type.Object({
     }
   ),
   MIGRATION_DATABASE_URL: database.optional(
-    'PostgreSQL as the owner of the schema, a direct connection, for migrations; default DATABASE_URL',
+    'PostgreSQL as the owner of the schema, a direct connection, for migrations, which give the role of DATABASE_URL its rights; default DATABASE_URL',
     { secret: true, format: 'postgres-url' }
   ),
   DB_HOST: database.optional('Instead of DATABASE_URL: host'),
@@ -196,6 +197,11 @@ export const configSchema = Type.Object({
   ADMIN_EMAIL: admin.optional('E-mail of the first administrator, created once at start', { format: 'email' }),
   ADMIN_USERNAME: admin.optional('Username of the first administrator'),
   ADMIN_PASSWORD: admin.optional('Password of the first administrator', { secret: true, minLength: 8 }),
+
+  AUDIT_RETENTION_DAYS: audit.integer('Audit events older than this are deleted', 30, 3650, {
+    default: 365,
+    unit: 'days'
+  }),
 
   METRICS_TOKEN: metrics.optional('Bearer token for `/metrics`; without it only loopback may read', {
     secret: true,

@@ -18,6 +18,12 @@ export function openMigrationDatabase(config: Settings, logger?: DatabaseLogger)
   return open({ ...config, DB_STATEMENT_TIMEOUT_MS: 0 }, url, logger)
 }
 
+/** The role of the service, where it is not the one that migrates and so has to be given its rights. */
+export function appRole({ DATABASE_URL, MIGRATION_DATABASE_URL }: Settings): string | undefined {
+  if (DATABASE_URL === undefined || MIGRATION_DATABASE_URL === undefined) return undefined
+  return decodeURIComponent(new URL(DATABASE_URL).username) || undefined
+}
+
 /** An empty embedded database that leaves nothing behind. */
 export const openMemoryDatabase = () => openDatabase({ dataDir: null })
 
@@ -54,7 +60,7 @@ export async function prepareSchema(database: OpenDatabase, config: Config): Pro
     await migrateUp(database.db)
   } else if (config.MIGRATE_ON_START) {
     const owner = await openMigrationDatabase(config)
-    await migrateUp(owner.db).finally(() => owner.close())
+    await migrateUp(owner.db, { appRole: appRole(config) }).finally(() => owner.close())
   } else {
     const pending = (await migrationStatus(database.db)).filter(({ applied_at }) => applied_at === null)
     if (pending.length > 0) {

@@ -54,7 +54,10 @@ export const accessTokens = (config: Config): AccessTokensOptions => ({
   ttlSeconds: config.ACCESS_TOKEN_MINUTES * 60
 })
 
-export const audit = (config: Config): AuditOptions => ({ keys: derivedKeys(config.APP_KEYS, 'audit') })
+export const audit = (config: Config): AuditOptions => ({
+  keys: derivedKeys(config.APP_KEYS, 'audit'),
+  retentionDays: config.AUDIT_RETENTION_DAYS
+})
 
 export const sessions = (config: Config): SessionsOptions => ({
   keys: derivedKeys(config.APP_KEYS, 'refresh-token'),
@@ -82,6 +85,7 @@ export const docs = (config: Config, app: FastifyInstance): DocsOptions => ({
   tags: [
     { name: 'auth', description: 'Registering, signing in and out, tokens' },
     { name: 'users', description: 'Accounts' },
+    { name: 'audit', description: 'What happened, and who did it' },
     { name: 'todos', description: 'Private lists of things to do' },
     { name: 'service', description: 'What this service is' },
     { name: 'health', description: 'Whether it runs and can take traffic' },

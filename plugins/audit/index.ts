@@ -14,6 +14,8 @@ export interface AuditOptions {
    * people type into that field is a password now and then.
    */
   keys: Array<{ kid: string; key: Buffer }>
+  /** How long events are kept, at least 30. Default 365. */
+  retentionDays?: number
 }
 
 export interface AuditEvent {
@@ -42,12 +44,8 @@ export interface Audit {
   record(trx: Transaction<Tables>, event: AuditEvent): Promise<void>
   /** Counts a failed proof, one row per client, account and minute. Not inside a transaction that will be rolled back. */
   recordFailure(db: Kysely<Tables>, failure: AuditFailure): Promise<void>
-  /**
-   * Deletes at most `limit` (1000) events older than `keepDays`; returns how many. For a clean-up job.
-   *
-   * @throws {RangeError} below 30 days
-   */
-  prune(db: Kysely<Tables>, options: { keepDays: number; limit?: number }): Promise<number>
+  /** Deletes at most `limit` (1000) events older than `retentionDays`; returns how many. For a clean-up job. */
+  prune(db: Kysely<Tables>, options?: { limit?: number }): Promise<number>
 }
 
 declare module 'fastify' {
@@ -63,7 +61,14 @@ declare module 'fastify' {
 const ACTION = /^[a-z_]{1,40}\.[a-z_]{1,23}$/
 const SECRET = /password|secret|token|hash|authorization|cookie|^api_?key$/i
 
-async function audit(app: FastifyInstance, { keys: [first] }: AuditOptions): Promise<void> {
+async function audit(app: FastifyInstance, options: AuditOptions): Promise<void> {
+  const {
+    keys: [first],
+    retentionDays = 365
+  } = options
+  if (!Number.isSafeInteger(retentionDays) || retentionDays < MIN_RETENTION_DAYS) {
+    throw new Error(`audit: retentionDays must be an integer ≥ ${MIN_RETENTION_DAYS}`)
+  }
   if (first === undefined || first.key.length < 32) throw new Error('audit: keys needs a key of at least 32 bytes')
   const { key } = first
 
@@ -92,12 +97,9 @@ async function audit(app: FastifyInstance, { keys: [first] }: AuditOptions): Pro
         select record_audit_failure(${action}, ${type}, ${id}, ${isKnown}, ${clientOf(request.ip)},
           ${request.headers['user-agent']?.slice(0, 512) ?? null}, ${request.id.slice(0, 64)})`.execute(db)
     },
-    async prune(db, { keepDays, limit = 1000 }) {
-      if (!(keepDays >= MIN_RETENTION_DAYS)) {
-        throw new RangeError(`Audit events are kept for ${MIN_RETENTION_DAYS} days at least`)
-      }
+    async prune(db, { limit = 1000 } = {}) {
       const pruned = await sql<{ deleted: number }>`
-        select prune_audit_events(${keepDays}, ${limit}) as deleted`.execute(db)
+        select prune_audit_events(${retentionDays}, ${limit}) as deleted`.execute(db)
       return pruned.rows[0]?.deleted ?? 0
     }
   })

@@ -1,4 +1,4 @@
-import type { Generated, GeneratedAlways } from 'kysely'
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 
 /** One row per event; of failures, one per client, account and minute. Nothing is ever changed but that `count`. */
 export interface AuditEventsTable {
@@ -13,8 +13,8 @@ export interface AuditEventsTable {
   ip: string | null
   user_agent: string | null
   request_id: string | null
-  /** JSON. */
-  details: string | null
+  /** Written as JSON text. */
+  details: ColumnType<Record<string, unknown> | null, string | null, never>
   count: Generated<number>
   created_at: GeneratedAlways<string>
 }

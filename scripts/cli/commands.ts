@@ -1,5 +1,5 @@
 import { migrateUp } from '../../db/migrate.ts'
-import { openMigrationDatabase } from '../../src/database.ts'
+import { appRole, openMigrationDatabase } from '../../src/database.ts'
 import { cleanUp } from '../../src/jobs/cleanup.ts'
 import { UsageError } from '../main.ts'
 import { readConfig, withApp } from './context.ts'
@@ -63,16 +63,20 @@ export const commands: Record<string, Command> = {
     }
   },
   cleanup: {
-    summary: 'Delete sessions that have ended and changes that every process has read',
+    summary: 'Delete ended sessions, audit events past their time and changes that every process has read',
     options: [],
     run: async () => {
       const data = await withApp(cleanUp)
-      return { data, text: `${data.sessions} session(s), ${data.changes} change(s) deleted` }
+      return {
+        data,
+        text: `${data.sessions} session(s), ${data.audit_events} audit event(s), ${data.changes} change(s) deleted`
+      }
     }
   }
 }
 
 async function migrate(): Promise<string[]> {
-  const database = await openMigrationDatabase(readConfig())
-  return migrateUp(database.db).finally(() => database.close())
+  const config = readConfig()
+  const database = await openMigrationDatabase(config)
+  return migrateUp(database.db, { appRole: appRole(config) }).finally(() => database.close())
 }

@@ -22,8 +22,8 @@ export const usage = `Usage: npm run migrate -- <command>
 
 export type Print = (line: string) => void
 
-/** Hands the database to a command that needs it, and closes it afterwards. */
-export type WithDatabase = (use: (db: Kysely<Database>) => Promise<void>) => Promise<void>
+/** Hands the database, and the role that the service connects as, to a command that needs it, and closes it afterwards. */
+export type WithDatabase = (use: (db: Kysely<Database>, appRole?: string) => Promise<void>) => Promise<void>
 
 /**
  * Runs one migration command.
@@ -38,14 +38,15 @@ export async function runMigrate(args: string[], withDatabase: WithDatabase, pri
   if (name === 'create') return print(`${await createMigration(required(argument))} written`)
   if (name === 'down') {
     const count = readCount(argument)
-    return withDatabase(async (db) => print(summary(await migrateDown(db, count, { onProgress }))))
+    return withDatabase(async (db, appRole) => print(summary(await migrateDown(db, count, { onProgress, appRole }))))
   }
   if (name === 'to') {
     const target = required(argument)
-    return withDatabase(async (db) => print(summary(await migrateTo(db, target, { onProgress }))))
+    return withDatabase(async (db, appRole) => print(summary(await migrateTo(db, target, { onProgress, appRole }))))
   }
   if (argument !== undefined) throw new UsageError(`${name} takes no argument`)
-  if (name === 'up') return withDatabase(async (db) => print(summary(await migrateUp(db, { onProgress }))))
+  if (name === 'up')
+    return withDatabase(async (db, appRole) => print(summary(await migrateUp(db, { onProgress, appRole }))))
   if (name === 'status') return withDatabase(async (db) => print(table(await migrationStatus(db))))
   if (name === 'history') return withDatabase(async (db) => print(table(await migrationHistory(db))))
   throw new UsageError(name === undefined ? 'A command is missing' : `Unknown command ${name}`)

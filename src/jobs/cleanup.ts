@@ -5,14 +5,22 @@ const CHANGES_KEPT_SECONDS = 3600
 const PERIOD_MS = 3_600_000
 const BATCH = 1000
 
-type Service = Pick<FastifyInstance, 'db' | 'sessions' | 'changes'>
+type Service = Pick<FastifyInstance, 'db' | 'sessions' | 'changes' | 'audit'>
 
-/** Deletes what has expired: dead sessions and changes that every process has seen. Returns how many rows went. */
-export async function cleanUp({ db, sessions, changes }: Service): Promise<{ sessions: number; changes: number }> {
-  let ended = 0
-  // In batches, so that no statement holds locks for long.
-  for (let deleted = BATCH; deleted === BATCH; ended += deleted) deleted = await sessions.prune(db, { limit: BATCH })
-  return { sessions: ended, changes: await changes.prune(CHANGES_KEPT_SECONDS) }
+/** Deletes what has expired: dead sessions, old audit events, and changes that every process has seen. Returns how many rows went. */
+export async function cleanUp({ db, sessions, changes, audit }: Service) {
+  return {
+    sessions: await inBatches(() => sessions.prune(db, { limit: BATCH })),
+    audit_events: await inBatches(() => audit.prune(db, { limit: BATCH })),
+    changes: await changes.prune(CHANGES_KEPT_SECONDS)
+  }
+}
+
+/** So that no statement holds locks for long. */
+async function inBatches(prune: () => Promise<number>): Promise<number> {
+  let total = 0
+  for (let deleted = BATCH; deleted === BATCH; total += deleted) deleted = await prune()
+  return total
 }
 
 /** Cleans up every hour until the service closes. Harmless in several processes at once: what is gone is gone. */

@@ -86,3 +86,62 @@ t.test('O07: what a caller changes is recorded, what is refused is not', async (
   t.equal(refused.statusCode, 404)
   t.same(await eventsOf(refused), [])
 })
+
+t.test('administrators walk the events by cursor and filter them; nobody else sees any', async (t) => {
+  const { id, headers } = await signUp(app)
+  const list = (query: Record<string, string>, as = headers) =>
+    app.inject({ url: '/api/v1/audit-events', query, headers: as })
+  t.match((await list({})).json(), { code: 403, missing: ['read:audit_event:all'] })
+  await makeAdmin(id)
+  for (let i = 0; i < 5; i++) await post('/todos', { title: `todo ${i}` }, headers)
+
+  const seen: string[] = []
+  let cursor: string | null | undefined
+  do {
+    const part = (await list({ actor_id: id, limit: '2', ...(cursor && { cursor }) })).json()
+    t.equal(part.has_more, part.next_cursor !== null)
+    for (const { action } of part.data) seen.push(action)
+    cursor = part.next_cursor
+  } while (cursor)
+  t.same(seen, [...Array(5).fill('todo.created'), 'sign_in.succeeded', 'user.created'])
+
+  const [newest] = (await list({ actor_id: id, action: 'todo.created', limit: '1' })).json().data
+  t.match(newest, { id: String, action: 'todo.created', actor_id: id, target_type: 'todo', details: null, count: 1 })
+  t.notMatch(Object.keys(newest), ['public_id'])
+  const { target_id, created_at } = newest
+  t.same((await list({ target_type: 'todo', target_id })).json().data, [newest])
+  t.equal((await list({ actor_id: id, from: created_at })).json().data.length, 1)
+  t.equal((await list({ actor_id: id, to: created_at, limit: '100' })).json().data.length, 6)
+
+  const { next_cursor } = (await list({ limit: '1' })).json()
+  for (const query of [
+    { cursor: `${next_cursor}x` },
+    { cursor: 'k1.AAAA' },
+    { cursor: next_cursor, actor_id: id },
+    { cursor: '' },
+    { limit: '101' },
+    { limit: '0' },
+    { actor_id: 'me' },
+    { from: 'yesterday' },
+    { sort: 'ip' }
+  ]) {
+    t.equal((await list(query)).statusCode, 422, JSON.stringify(query))
+  }
+})
+
+/** By hand, as the change of a role would be made. */
+const makeAdmin = (id: string) =>
+  app.database.transaction(async (trx) => {
+    await trx
+      .insertInto('user_roles')
+      .columns(['user_id', 'role_id'])
+      .expression((eb) =>
+        eb
+          .selectFrom(['users', 'roles'])
+          .select(['users.id as user_id', 'roles.id as role_id'])
+          .where('users.public_id', '=', id)
+          .where('roles.name', '=', 'admin')
+      )
+      .execute()
+    await app.changes.record(trx, 'user', id)
+  })

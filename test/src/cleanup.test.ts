@@ -3,16 +3,22 @@ import t from 'tap'
 import { cleanUp } from '../../src/jobs/cleanup.ts'
 import { signUp, startApp } from '../support/app.ts'
 
-t.test('the clean-up deletes every dead session, however many, and leaves live ones', async (t) => {
+t.test('the clean-up deletes dead sessions and old audit events, however many, and nothing else', async (t) => {
   const app = await startApp(t)
   const user = await signUp(app)
   await sql`
     insert into sessions (user_id, expires_at, last_used_at, revoked_at)
     select id, now() - interval '60 days', now() - interval '60 days', now() - interval '60 days'
     from users, generate_series(1, 2500) where username = ${user.username}`.execute(app.db)
+  await sql`
+    insert into audit_events (action, created_at)
+    select 'note.created', now() - make_interval(days => 300 + n % 2 * 100) from generate_series(1, 3000) as n`.execute(
+    app.db
+  )
 
   const deleted = await cleanUp(app)
 
-  t.equal(deleted.sessions, 2500)
+  t.match(deleted, { sessions: 2500, audit_events: 1500 })
+  t.equal((await cleanUp(app)).audit_events, 0)
   t.equal((await app.inject({ url: '/api/v1/users/me', headers: user.headers })).statusCode, 200)
 })

@@ -20,6 +20,7 @@ const inventory = {
   'POST /api/v1/auth/logout-all': 'required',
   'GET /api/v1/auth/sessions': 'required',
   'DELETE /api/v1/auth/sessions/{session_id}': 'required',
+  'GET /api/v1/audit-events': 'required',
   'GET /api/v1/users/me': 'required',
   'PATCH /api/v1/users/me': 'required',
   'POST /api/v1/users/me/change-password': 'required',

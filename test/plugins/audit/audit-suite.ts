@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { type Kysely, sql } from 'kysely'
 import type { Test } from 'tap'
-import { type AuditEventsTable, auditMigration, auditPlugin } from '../../../plugins/audit/index.ts'
+import { type AuditEventsTable, type AuditOptions, auditMigration, auditPlugin } from '../../../plugins/audit/index.ts'
 import { databasePlugin, type OpenDatabase } from '../../../plugins/database/index.ts'
 
 const keys = [{ kid: 'k1', key: Buffer.alloc(32, 7) }]
@@ -16,7 +16,7 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
   const app = Fastify({ genReqId: () => 'req-1' })
   t.teardown(() => app.close())
   await app.register(databasePlugin, { database, strict: true })
-  await app.register(auditPlugin, { keys })
+  await app.register(auditPlugin, { keys, retentionDays: 30 })
   app.decorateRequest('principal', null)
   app.post('/notes/:note_id', { config: { audit: 'note.updated' } }, async (request, reply) => {
     const { fail, data } = request.body as { fail?: boolean; data?: unknown }
@@ -169,13 +169,12 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
     for (const id of ['a', 'b', 'c']) await record(id)
     await age(20 * 86_400)
     await record('d')
+    t.equal(await app.audit.prune(app.db), 0)
     await age(11 * 86_400)
 
-    t.equal(await app.audit.prune(app.db, { keepDays: 35 }), 0)
-    t.equal(await app.audit.prune(app.db, { keepDays: 30, limit: 2 }), 2)
-    t.equal(await app.audit.prune(app.db, { keepDays: 30 }), 1)
+    t.equal(await app.audit.prune(app.db, { limit: 2 }), 2)
+    t.equal(await app.audit.prune(app.db), 1)
     t.match(await events(app), [{ target_id: 'd' }])
-    await t.rejects(app.audit.prune(app.db, { keepDays: 29 }), RangeError)
     for (const days of [29, -1, null]) {
       await t.rejects(sql`select prune_audit_events(${days}, 10)`.execute(app.db), { code: '22023' })
     }
@@ -184,14 +183,17 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
   })
 
   t.test('a short key, a malformed action and a failure as an event are refused', async (t) => {
-    const other = Fastify()
-    t.teardown(() => other.close())
-    await other.register(databasePlugin, { database })
-    await t.rejects(
-      async () => other.register(auditPlugin, { keys: [{ kid: 'k1', key: Buffer.alloc(16) }] }),
-      /32 bytes/
-    )
-    t.throws(() => app.post('/late', { config: { audit: 'Created' } }, async () => ''), /already/)
+    const register = async (options: AuditOptions) => {
+      const other = Fastify()
+      t.teardown(() => other.close())
+      await other.register(databasePlugin, { database })
+      await other.register(auditPlugin, options)
+      other.post('/', { config: { audit: 'Created' } }, async () => '')
+    }
+    await t.rejects(register({ keys: [{ kid: 'k1', key: Buffer.alloc(16) }] }), /32 bytes/)
+    await t.rejects(register({ keys: [] }), /32 bytes/)
+    await t.rejects(register({ keys, retentionDays: 29 }), /retentionDays/)
+    await t.rejects(register({ keys }), /should be like 'todo.created'/)
     const event = app.database.transaction((trx) => app.audit.record(trx, { action: 'sign_in.failed' }))
     await t.rejects(event, /use recordFailure/)
   })
