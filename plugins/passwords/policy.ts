@@ -1,3 +1,5 @@
+import { commonPasswords } from './common.ts'
+
 export interface PolicyOptions {
   /** Characters (code points after NFC). Default 8. */
   minLength?: number
@@ -5,6 +7,8 @@ export interface PolicyOptions {
   maxLength?: number
   /** Demands an upper-case letter, a lower-case letter and a digit. Default false. */
   requireClasses?: boolean
+  /** Whether a password is too common. Default: judges by the shipped list. */
+  isCommon?: (plain: string) => boolean
 }
 
 /** Whose password it is to be. */
@@ -21,7 +25,9 @@ export interface Policy {
 }
 
 /** Which passwords are accepted. Each rule answers with a sentence or with nothing. */
-export function createPolicy({ minLength = 8, maxLength = 128, requireClasses = false }: PolicyOptions): Policy {
+export function createPolicy(options: PolicyOptions): Policy {
+  const { minLength = 8, maxLength = 128, requireClasses = false, isCommon = commonPasswords() } = options
+
   /**
    * NFC, so that a password typed on another keyboard or system is the same password (RFC 8265 §4.2); never trimmed, cut or
    * case-folded. NFC shrinks text at most fourfold and a code point is at most two units: what is longer than that is
@@ -37,7 +43,8 @@ export function createPolicy({ minLength = 8, maxLength = 128, requireClasses = 
     (text: string) => (characters(text) < minLength ? `Password must have at least ${minLength} characters` : null),
     (text: string) => (requireClasses ? missingClass(text) : null),
     (text: string, owner: PasswordOwner) =>
-      isName(text, owner) ? 'Password must not be the e-mail address or username' : null
+      isName(text, owner) ? 'Password must not be the e-mail address or username' : null,
+    (text: string) => (isCommon(text) ? 'Password is too common: a known password, word or name, or little more' : null)
   ]
 
   function problem(plain: string, owner: PasswordOwner = {}): string | null {

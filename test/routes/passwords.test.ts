@@ -46,6 +46,15 @@ t.test('P02: passwords are never cut, trimmed or case-folded; both spellings of 
   t.equal((await login('exact', password.normalize('NFC'))).statusCode, 200)
 })
 
+t.test('P03: a common password is refused, in any case and with a year or a sign behind it', async (t) => {
+  for (const password of ['PassWord', 'qwertyuiop', 'Password123!', 'Summer2024!', 'iloveyou', '11111111']) {
+    const refused = await register({ password })
+    t.equal(refused.statusCode, 422, password)
+    t.match(refused.json().errors, [{ field: 'password', message: /common/ }])
+    t.notOk(refused.body.includes(password), 'which is not echoed')
+  }
+})
+
 t.test('P04: an unknown user and a wrong password get the same answer', async (t) => {
   const { email } = await signUp(app)
   const attempt = (identifier: string) =>
@@ -127,6 +136,7 @@ t.test('P19: changing the password takes the current one and obeys the policy', 
   for (const [payload, field] of [
     [{ current_password: 'Wrong-horse-1', new_password: 'Another-horse-2' }, 'current_password'],
     [{ current_password: user.password, new_password: 'short' }, 'new_password'],
+    [{ current_password: user.password, new_password: 'password123' }, 'new_password'],
     [{ current_password: user.password, new_password: user.email }, 'new_password'],
     [{ current_password: user.password, new_password: 'x'.repeat(129) }, 'new_password'],
     [{ new_password: 'Another-horse-2' }, 'current_password']

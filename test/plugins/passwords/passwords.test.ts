@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { hash as argon2Hash, argon2i } from 'argon2'
 import Fastify from 'fastify'
 import t from 'tap'
@@ -106,8 +108,32 @@ t.test('lone surrogates are refused: they would all hash alike', async (t) => {
   await t.rejects(passwords.hash('12345678\ud800'), PasswordRefused)
 })
 
-t.test('the length counts characters after NFC, not bytes or UTF-16 units', async (t) => {
+t.test('P03 common passwords and their usual disguises are refused, passphrases are not', async (t) => {
   const passwords = await start(t)
+  const common =
+    'password PASSWORD P4ssw0rd P@ssw0rd123! iloveyou qwertyuiop Summer2024! jennifer london!! zzzzzzzzzz 12121212'
+  const fine = [
+    'correct horse',
+    'Correct-horse-1',
+    'summer of 69',
+    'password manager',
+    '8264019375',
+    'london-0123456789'
+  ]
+
+  for (const plain of common.split(' ')) t.match(passwords.problem(plain), /too common/, plain)
+  for (const plain of fine) t.equal(passwords.problem(plain), null, plain)
+  t.match(passwords.problem('\uff50\uff41\uff53\uff53word'), /too common/, 'full-width letters')
+})
+
+t.test('a host may judge by another list', async (t) => {
+  const passwords = await start(t, { ...cheap, isCommon: (plain) => plain === 'plinth plinth' })
+  t.match(passwords.problem('plinth plinth'), /too common/)
+  t.equal(passwords.problem('password'), null)
+})
+
+t.test('the length counts characters after NFC, not bytes or UTF-16 units', async (t) => {
+  const passwords = await start(t, { ...cheap, isCommon: () => false })
   const cases: Array<[string, boolean]> = [
     ['x'.repeat(7), false],
     ['x'.repeat(8), true],
@@ -135,6 +161,26 @@ t.test('an e-mail address or username is no password', async (t) => {
   }
   t.equal(passwords.problem('maria.silva.2', owner), null)
   t.equal(passwords.problem('maria.silva.1'), null)
+})
+
+t.test('@node-rs/argon2 drops in as the README shows: each verifies the hashes of the other', async (t) => {
+  const readme = readFileSync(join(import.meta.dirname, '../../../plugins/passwords/README.md'), 'utf8')
+  const [, code = ''] = /^```ts\n(import [^\n]*@node-rs.*?)^```$/ms.exec(readme) ?? []
+  const { hasher } = await import(join(t.testdir({ 'hasher.ts': code }), 'hasher.ts'))
+  const costs = { memoryKiB: 19_456, timeCost: 2, parallelism: 1 }
+  const [shipped, dropIn] = [await start(t, costs), await start(t, { hasher })]
+
+  for (const [made, read] of [
+    [shipped, dropIn],
+    [dropIn, shipped]
+  ] as const) {
+    const hash = await made.hash('correct horse')
+    t.same(parameters(hash), ['argon2id', 'v=19', 'm=19456', 'p=1', 't=2'])
+    t.same(await read.verify(hash, 'correct horse'), { valid: true, rehash: false })
+    t.same(await read.verify(hash, 'correct house'), { valid: false, rehash: false })
+  }
+  const weaker = await argon2Hash('correct horse', { memoryCost: 1024, timeCost: 2, parallelism: 1 })
+  t.same(await dropIn.verify(weaker, 'correct horse'), { valid: true, rehash: true })
 })
 
 t.test('character classes are demanded only when configured', async (t) => {
