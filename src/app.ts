@@ -9,6 +9,7 @@ import auth from '../plugins/auth/index.ts'
 import changes from '../plugins/changes/index.ts'
 import database, { type OpenDatabase } from '../plugins/database/index.ts'
 import docs from '../plugins/docs/index.ts'
+import encryption from '../plugins/encryption/index.ts'
 import envelope, { serverOptions as envelopeServer } from '../plugins/envelope/index.ts'
 import health from '../plugins/health/index.ts'
 import logging, { serverOptions as loggingServer } from '../plugins/logging/index.ts'
@@ -99,6 +100,7 @@ async function build(
     await app.register(database, { database: opened })
     await app.register(changes)
     await app.register(audit, options.audit(config))
+    await app.register(encryption, options.encryption(config))
     const redisOptions = options.redis(config)
     if (redisOptions) await app.register(redis, redisOptions)
     await app.register(sessions, options.sessions(config))

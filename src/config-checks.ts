@@ -8,9 +8,9 @@ export type Report = (name: VariableName, problem: string) => void
 /** What no variable's own schema can tell: what the environment asks for, and what contradicts each other. */
 export function checkTogether(config: ConfigValues, report: Report): void {
   const local = config.ENVIRONMENT === 'local'
-  if (config.APP_KEYS !== undefined) {
-    const problem = parseAppKeys(config.APP_KEYS).problem
-    if (problem) report('APP_KEYS', problem)
+  for (const name of ['APP_KEYS', 'ENCRYPTION_KEYS'] as const) {
+    const problem = parseAppKeys(config[name] ?? '').problem
+    if (config[name] !== undefined && problem) report(name, problem)
   }
   if (!local) {
     if (!config.DATABASE_URL && !config.DB_HOST) report('DATABASE_URL', 'is required outside ENVIRONMENT=local')

@@ -170,6 +170,10 @@ export const configSchema = Type.Object({
   REDIS_PREFIX: redis.text('Prefix of every key', { default: 'plinth:', pattern: '^[\\w:-]*$' }),
 
   APP_KEYS: tokens.optional('Own keys, `kid:base64url(≥ 32 bytes),…`: the first signs, all verify', { secret: true }),
+  ENCRYPTION_KEYS: tokens.optional(
+    'Keys of encrypted fields, written like APP_KEYS: the first encrypts, all decrypt; default derived from APP_KEYS',
+    { secret: true }
+  ),
   JWT_SECRET: tokens.optional('Secret that signs access tokens, at least 32 bytes', { secret: true, minLength: 32 }),
   JWT_ISSUER: tokens.text('`iss` of access tokens', { default: 'plinth', minLength: 1 }),
   JWT_AUDIENCE: tokens.text('`aud` of access tokens', { default: 'plinth-api', minLength: 1 }),

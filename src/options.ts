@@ -4,6 +4,7 @@ import { findUserByIdentifier } from '../db/users.ts'
 import type { AccessTokensOptions } from '../plugins/access-tokens/index.ts'
 import type { AuditOptions } from '../plugins/audit/index.ts'
 import type { DocsAccess, DocsOptions } from '../plugins/docs/index.ts'
+import type { EncryptionOptions } from '../plugins/encryption/index.ts'
 import type { LoggingOptions } from '../plugins/logging/index.ts'
 import type { PasswordsOptions } from '../plugins/passwords/index.ts'
 import type { RedisOptions } from '../plugins/redis/index.ts'
@@ -19,7 +20,7 @@ export const logging = (config: Config, module: 'server' | 'worker'): LoggingOpt
   caller: config.LOG_CALLER,
   name: config.APP_NAME,
   module,
-  redact: ['database_url', 'redis_url', 'app_keys'],
+  redact: ['database_url', 'redis_url', 'app_keys', 'encryption_keys'],
   ...(config.LOG_FILE && { file: config.LOG_FILE })
 })
 
@@ -57,6 +58,10 @@ export const accessTokens = (config: Config): AccessTokensOptions => ({
 export const audit = (config: Config): AuditOptions => ({
   keys: derivedKeys(config.APP_KEYS, 'audit'),
   retentionDays: config.AUDIT_RETENTION_DAYS
+})
+
+export const encryption = (config: Config): EncryptionOptions => ({
+  keys: derivedKeys(config.ENCRYPTION_KEYS ?? config.APP_KEYS, 'encryption')
 })
 
 export const sessions = (config: Config): SessionsOptions => ({

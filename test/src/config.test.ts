@@ -69,6 +69,7 @@ t.test('A20: production refuses to start with nothing, and with weak secrets', a
   t.match(problemsOf({ ...production, JWT_SECRET: 'a'.repeat(64) }).join(), /JWT_SECRET/)
   t.match(problemsOf({ ...production, JWT_SECRET: 'short' }).join(), /JWT_SECRET/)
   t.match(problemsOf({ ...production, APP_KEYS: 'k1:c2hvcnQ' }).join(), /APP_KEYS/)
+  t.match(problemsOf({ ...production, ENCRYPTION_KEYS: 'k1:c2hvcnQ' }).join(), /ENCRYPTION_KEYS/)
   t.match(problemsOf({ ...production, ARGON2_MEMORY_KIB: '64' }).join(), /ARGON2_MEMORY_KIB/)
   t.same(problemsOf(production), [])
   t.match(loadConfig(production), { HOST: '0.0.0.0', COOKIE_SECURE: true })
