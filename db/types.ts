@@ -1,6 +1,7 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { AuditEventsTable } from '../plugins/audit/index.ts'
 import type { ChangesTable } from '../plugins/changes/index.ts'
+import type { IdempotencyKeysTable } from '../plugins/idempotency/index.ts'
 import type { SessionsTable } from '../plugins/sessions/index.ts'
 
 /** A timestamp: ISO 8601 UTC text when read; set by the database unless given. */
@@ -71,6 +72,7 @@ export interface TodosTable extends Resource {
 export interface Database {
   audit_events: AuditEventsTable
   changes: ChangesTable
+  idempotency_keys: IdempotencyKeysTable
   permissions: PermissionsTable
   role_permissions: RolePermissionsTable
   roles: RolesTable

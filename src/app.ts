@@ -12,6 +12,7 @@ import docs from '../plugins/docs/index.ts'
 import encryption from '../plugins/encryption/index.ts'
 import envelope, { serverOptions as envelopeServer } from '../plugins/envelope/index.ts'
 import health from '../plugins/health/index.ts'
+import idempotency from '../plugins/idempotency/index.ts'
 import logging, { serverOptions as loggingServer } from '../plugins/logging/index.ts'
 import metrics from '../plugins/metrics/index.ts'
 import passwords from '../plugins/passwords/index.ts'
@@ -99,6 +100,7 @@ async function build(
     await app.register(metrics, { token: config.METRICS_TOKEN, version: config.APP_VERSION })
     await app.register(database, { database: opened })
     await app.register(changes)
+    await app.register(idempotency, options.idempotency(config))
     await app.register(audit, options.audit(config))
     await app.register(encryption, options.encryption(config))
     const redisOptions = options.redis(config)

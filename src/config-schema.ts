@@ -47,6 +47,7 @@ const database = group('Database')
 const redis = group('Redis')
 const tokens = group('Tokens and cookies')
 const passwords = group('Passwords')
+const idempotency = group('Idempotency')
 const admin = group('First administrator')
 const metrics = group('Metrics')
 const audit = group('Audit')
@@ -197,6 +198,11 @@ export const configSchema = Type.Object({
   ARGON2_QUEUE: passwords.integer('Hashes that may wait; beyond 503', 0, 10_000, { default: 64 }),
   PASSWORD_MIN_LENGTH: passwords.integer('Shortest password', 8, 128, { default: 8, unit: 'characters' }),
   PASSWORD_REQUIRE_CLASSES: passwords.flag('Ask for upper case, lower case and a digit', false),
+
+  IDEMPOTENCY_TTL_HOURS: idempotency.integer('How long the answer to an `Idempotency-Key` is kept', 1, 720, {
+    default: 24,
+    unit: 'h'
+  }),
 
   ADMIN_EMAIL: admin.optional('E-mail of the first administrator, created once at start', { format: 'email' }),
   ADMIN_USERNAME: admin.optional('Username of the first administrator'),

@@ -5,6 +5,7 @@ import type { AccessTokensOptions } from '../plugins/access-tokens/index.ts'
 import type { AuditOptions } from '../plugins/audit/index.ts'
 import type { DocsAccess, DocsOptions } from '../plugins/docs/index.ts'
 import type { EncryptionOptions } from '../plugins/encryption/index.ts'
+import type { IdempotencyOptions } from '../plugins/idempotency/index.ts'
 import type { LoggingOptions } from '../plugins/logging/index.ts'
 import type { PasswordsOptions } from '../plugins/passwords/index.ts'
 import type { RedisOptions } from '../plugins/redis/index.ts'
@@ -62,6 +63,11 @@ export const audit = (config: Config): AuditOptions => ({
 
 export const encryption = (config: Config): EncryptionOptions => ({
   keys: derivedKeys(config.ENCRYPTION_KEYS ?? config.APP_KEYS, 'encryption')
+})
+
+export const idempotency = (config: Config): IdempotencyOptions => ({
+  caller: ({ principal }) => principal?.id,
+  ttlHours: config.IDEMPOTENCY_TTL_HOURS
 })
 
 export const sessions = (config: Config): SessionsOptions => ({

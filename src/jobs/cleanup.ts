@@ -5,12 +5,13 @@ const CHANGES_KEPT_SECONDS = 3600
 const PERIOD_MS = 3_600_000
 const BATCH = 1000
 
-type Service = Pick<FastifyInstance, 'db' | 'sessions' | 'changes' | 'audit'>
+type Service = Pick<FastifyInstance, 'db' | 'sessions' | 'idempotency' | 'changes' | 'audit'>
 
-/** Deletes what has expired: dead sessions, old audit events, and changes that every process has seen. Returns how many rows went. */
-export async function cleanUp({ db, sessions, changes, audit }: Service) {
+/** Deletes what has expired: dead sessions, answers to idempotency keys, old audit events, and changes that every process has seen. Returns how many rows went. */
+export async function cleanUp({ db, sessions, idempotency, changes, audit }: Service) {
   return {
     sessions: await inBatches(() => sessions.prune(db, { limit: BATCH })),
+    idempotency_keys: await inBatches(() => idempotency.prune(db, { limit: BATCH })),
     audit_events: await inBatches(() => audit.prune(db, { limit: BATCH })),
     changes: await changes.prune(CHANGES_KEPT_SECONDS)
   }

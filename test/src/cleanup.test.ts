@@ -3,7 +3,7 @@ import t from 'tap'
 import { cleanUp } from '../../src/jobs/cleanup.ts'
 import { signUp, startApp } from '../support/app.ts'
 
-t.test('the clean-up deletes dead sessions and old audit events, however many, and nothing else', async (t) => {
+t.test('the clean-up deletes dead sessions, expired keys and old audit events, and nothing else', async (t) => {
   const app = await startApp(t)
   const user = await signUp(app)
   await sql`
@@ -15,10 +15,14 @@ t.test('the clean-up deletes dead sessions and old audit events, however many, a
     select 'note.created', now() - make_interval(days => 300 + n % 2 * 100) from generate_series(1, 3000) as n`.execute(
     app.db
   )
+  await sql`
+    insert into idempotency_keys (caller, route, key, fingerprint, status, body, created_at)
+    select 'c', 'r', n, 'f', 201, 'null', now() - make_interval(hours => case when n > 1 then 25 else 1 end)
+    from generate_series(1, 1501) as n`.execute(app.db)
 
   const deleted = await cleanUp(app)
 
-  t.match(deleted, { sessions: 2500, audit_events: 1500 })
-  t.equal((await cleanUp(app)).audit_events, 0)
+  t.match(deleted, { sessions: 2500, idempotency_keys: 1500, audit_events: 1500 })
+  t.match(await cleanUp(app), { idempotency_keys: 0, audit_events: 0 })
   t.equal((await app.inject({ url: '/api/v1/users/me', headers: user.headers })).statusCode, 200)
 })

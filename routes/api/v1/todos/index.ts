@@ -16,7 +16,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '',
     {
-      config: { auth: 'required', audit: 'todo.created' },
+      config: { auth: 'required', audit: 'todo.created', idempotent: true },
       schema: {
         operationId: 'createTodo',
         tags: ['todos'],
