@@ -6,3 +6,6 @@ export const InvalidCursor = createError(
   'The cursor does not belong to this list: start again without one',
   422
 )
+
+/** 409: the change would leave the service without an administrator. */
+export const LastAdmin = createError('LAST_ADMIN', 'The last active administrator has to stay', 409)

@@ -18,6 +18,15 @@ declare module '../plugins/auth/index.ts' {
   interface Permissions extends Record<PermissionCode, true> {}
 }
 
+export const permissionColumns = [
+  'permissions.public_id as id',
+  'permissions.code',
+  'permissions.description',
+  'permissions.is_active',
+  'permissions.created_at',
+  'permissions.updated_at'
+] as const
+
 /** The codes of a user's permissions: those that their active roles grant, and every active one for an administrator. */
 export const permissionsOfUser = sql<string[]>`array(
   select distinct permissions.code

@@ -13,7 +13,7 @@ export interface Account {
   username: string
   name: string | null
   password: string
-  role: 'admin' | 'user'
+  role: string
 }
 
 type Transact = <T>(fn: (trx: Transaction<Database>) => Promise<T>) => Promise<T>

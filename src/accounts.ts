@@ -9,6 +9,7 @@ import { StartFailure } from './start-failure.ts'
  * these only in `local` on embedded storage, so that a real database never gets known passwords by omission.
  */
 export async function prepareAccounts(app: FastifyInstance, config: Config): Promise<void> {
+  await requireDefaultRole(app, config.DEFAULT_USER_ROLE)
   const { ADMIN_EMAIL: email, ADMIN_USERNAME: username, ADMIN_PASSWORD: password } = config
   if (email && username && password) {
     const problem = app.passwords.problem(password, { email, username })
@@ -30,3 +31,11 @@ export async function prepareAccounts(app: FastifyInstance, config: Config): Pro
 
 /** Whether this configuration seeds demo users without being asked. */
 export const hasDemoUsers = (config: Config) => config.ENVIRONMENT === 'local' && config.DATABASE_URL === undefined
+
+/** A service whose registration must fail, or makes administrators, does not start. */
+async function requireDefaultRole(app: FastifyInstance, name: string): Promise<void> {
+  const role = await app.db.selectFrom('roles').selectAll().where('name', '=', name).executeTakeFirst()
+  if (role === undefined) throw new StartFailure(`DEFAULT_USER_ROLE: there is no role ${name}`)
+  if (role.is_admin || !role.is_active)
+    throw new StartFailure(`DEFAULT_USER_ROLE: ${name} is inactive or for administrators`)
+}

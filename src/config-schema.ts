@@ -48,6 +48,7 @@ const redis = group('Redis')
 const tokens = group('Tokens and cookies')
 const passwords = group('Passwords')
 const idempotency = group('Idempotency')
+const accounts = group('Accounts')
 const admin = group('First administrator')
 const metrics = group('Metrics')
 const audit = group('Audit')
@@ -202,6 +203,11 @@ export const configSchema = Type.Object({
   IDEMPOTENCY_TTL_HOURS: idempotency.integer('How long the answer to an `Idempotency-Key` is kept', 1, 720, {
     default: 24,
     unit: 'h'
+  }),
+
+  DEFAULT_USER_ROLE: accounts.text('Role of everybody who registers', {
+    default: 'user',
+    pattern: '^[a-z][a-z0-9_-]{0,49}$'
   }),
 
   ADMIN_EMAIL: admin.optional('E-mail of the first administrator, created once at start', { format: 'email' }),

@@ -96,6 +96,7 @@ export const docs = (config: Config, app: FastifyInstance): DocsOptions => ({
   tags: [
     { name: 'auth', description: 'Registering, signing in and out, tokens' },
     { name: 'users', description: 'Accounts' },
+    { name: 'roles', description: 'Roles and what they permit' },
     { name: 'audit', description: 'What happened, and who did it' },
     { name: 'todos', description: 'Private lists of things to do' },
     { name: 'service', description: 'What this service is' },
@@ -119,6 +120,7 @@ function docsAccess(config: Config, app: FastifyInstance): DocsAccess {
 }
 
 export const routes = (config: Config): AuthRouteOptions & RootOptions & CursorOptions => ({
+  defaultRole: config.DEFAULT_USER_ROLE,
   cursors: createCursors(derivedKeys(config.APP_KEYS, 'cursor')),
   welcome: {
     message: config.WELCOME_MESSAGE,

@@ -22,3 +22,8 @@ export class PermissionDenied extends Denied {
     this.details = { missing }
   }
 }
+
+/** @throws PermissionDenied when something is missing */
+export function denyMissing(missing: readonly string[]): void {
+  if (missing.length > 0) throw new PermissionDenied(missing)
+}

@@ -1,7 +1,7 @@
 import { ensureAccount } from '../../db/seed.ts'
 import { normalizeEmail, normalizeUsername } from '../../db/users.ts'
 import { UsageError } from '../main.ts'
-import { withApp } from './context.ts'
+import { readConfig, withApp } from './context.ts'
 import { ask, askHidden, readLine, type Terminal } from './prompt.ts'
 
 export interface CreateUserOptions {
@@ -26,16 +26,18 @@ export async function createUser(options: CreateUserOptions, role: 'admin' | 'us
   if (!/^[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+$/.test(email)) throw new Error('The e-mail address is not valid')
   const password = options['password-stdin'] ? await readLine(terminal.input) : await askTwice(terminal)
 
+  const config = readConfig()
+  const roleName = role === 'user' ? config.DEFAULT_USER_ROLE : role
   return withApp(async ({ database, passwords }) => {
     const problem = passwords.problem(password, { email, username })
     if (problem) throw new Error(problem)
     const names = { email: normalizeEmail(email), username: normalizeUsername(username) ?? username }
-    const account = { ...names, name: options.name ?? null, password, role }
+    const account = { ...names, name: options.name ?? null, password, role: roleName }
     if (!(await ensureAccount(database.transaction, passwords.hash, account))) {
       throw new Error('The e-mail address or the username is taken')
     }
-    return { ...names, role }
-  })
+    return { ...names, role: roleName }
+  }, config)
 }
 
 async function askTwice(terminal: Terminal): Promise<string> {

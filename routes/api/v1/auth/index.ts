@@ -1,5 +1,6 @@
 import fastifyCookie from '@fastify/cookie'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { DefaultRoleOptions } from '../../../../db/roles.ts'
 import { envelope, errors, success } from '../../../../plugins/envelope/schema.ts'
 import { type RefreshCookieOptions, refreshCookie } from './cookie.ts'
 import logout from './logout.ts'
@@ -9,7 +10,7 @@ import { Login, RefreshToken, SignedIn, Tokens } from './schema.ts'
 import { signIn } from './sign-in.ts'
 import token from './token.ts'
 
-export interface AuthRouteOptions {
+export interface AuthRouteOptions extends DefaultRoleOptions {
   refreshCookie: RefreshCookieOptions
 }
 
@@ -17,7 +18,7 @@ const auth: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (app, options) =
   const cookie = refreshCookie(options.refreshCookie)
   // Here and not for the whole service: cookies are read and written below /auth only.
   await app.register(fastifyCookie)
-  await app.register(registration)
+  await app.register(registration, { defaultRole: options.defaultRole })
   await app.register(token)
   await app.register(logout, { cookie })
 

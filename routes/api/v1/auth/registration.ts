@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { DefaultRoleOptions } from '../../../../db/roles.ts'
 import { insertUser, normalizeEmail, normalizeUsername } from '../../../../db/users.ts'
 import { invalid } from '../../../../plugins/envelope/errors.ts'
 import { envelope, errors, success } from '../../../../plugins/envelope/schema.ts'
@@ -6,7 +7,7 @@ import { User } from '../users/schema.ts'
 import { Registration } from './schema.ts'
 
 /** `POST /auth/register`. */
-const registration: FastifyPluginAsyncTypebox = async (app) => {
+const registration: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defaultRole }) => {
   app.post(
     '/register',
     {
@@ -31,7 +32,7 @@ const registration: FastifyPluginAsyncTypebox = async (app) => {
 
       const password_hash = await app.passwords.hash(password)
       const { status, body, location } = await request.transaction(async (trx) => {
-        const { user_id, ...user } = await insertUser(trx, { email, username, name, password_hash }, 'user')
+        const { user_id, ...user } = await insertUser(trx, { email, username, name, password_hash }, defaultRole)
         const target = { target_type: 'user', target_id: user.id }
         await app.audit.record(trx, { action: 'user.created', actor_id: user.id, ...target, request })
         return { status: 201, body: success('User registered successfully', user), location: '/api/v1/users/me' }

@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { normalizeUsername } from '../../../../../db/users.ts'
-import { invalid } from '../../../../../plugins/envelope/errors.ts'
+import { Type } from '@sinclair/typebox'
+import { keepingAnAdmin } from '../../../../../db/rights.ts'
 import { envelope, errors, success } from '../../../../../plugins/envelope/schema.ts'
+import { closeAccount, normalizeNames } from '../account.ts'
+import { lockUser } from '../queries.ts'
 import { User, UserUpdate } from '../schema.ts'
 import { findMe, updateMe } from './queries.ts'
 
@@ -35,16 +37,40 @@ const me: FastifyPluginAsyncTypebox = async (app) => {
       }
     },
     async (request) => {
-      const { username: wanted, ...changes } = request.body
-      const username = wanted === undefined ? undefined : normalizeUsername(wanted)
-      if (username === null) throw invalid('username', 'must have 3 to 30 of a–z, 0–9, "_", "." and "-"')
+      const changes = normalizeNames(request.body)
       const { caller } = request
       const { body } = await request.transaction(async (trx) => {
-        await updateMe(trx, caller, username === undefined ? changes : { ...changes, username })
+        await updateMe(trx, caller, changes)
         await app.changes.record(trx, 'user', caller.id)
         return { status: 200, body: success('Account updated', await findMe(trx, caller)) }
       })
       return body
+    }
+  )
+
+  app.delete(
+    '',
+    {
+      config: { auth: { permission: 'delete:user:me' } },
+      schema: {
+        operationId: 'deleteMe',
+        tags: ['users'],
+        summary: 'Delete own account',
+        description:
+          'Ends every session; the e-mail address and the username are free again. The last administrator has to stay: 409.',
+        response: { 204: Type.Null({ description: 'Deleted' }), ...errors(409) }
+      }
+    },
+    async (request, reply) => {
+      await request.transaction((trx) =>
+        keepingAnAdmin(trx, async () => {
+          const user = await lockUser(trx, request.caller.id)
+          // Gone already: by a parallel request of their own, or by an administrator's.
+          if (user !== undefined) await closeAccount(app, trx, request, user, { hard: false })
+          return { status: 204, body: null }
+        })
+      )
+      return reply.code(204).send(null)
     }
   )
 }

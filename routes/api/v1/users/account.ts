@@ -1,0 +1,71 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Transaction } from 'kysely'
+import { lackedBy } from '../../../../db/rights.ts'
+import type { Database } from '../../../../db/types.ts'
+import { normalizeEmail, normalizeUsername } from '../../../../db/users.ts'
+import { denyMissing } from '../../../../plugins/auth/errors.ts'
+import { invalid, NotFound } from '../../../../plugins/envelope/errors.ts'
+import { type AccountFields, findUser, hideUser, lockUser, removeUser, updateUser } from './queries.ts'
+
+/** @throws 422 for an impossible username */
+export function normalizeNames<T extends { username?: string; email?: string }>(fields: T): T {
+  const username = fields.username === undefined ? undefined : normalizeUsername(fields.username)
+  if (username === null) throw invalid('username', 'must have 3 to 30 of a–z, 0–9, "_", "." and "-"')
+  return {
+    ...fields,
+    ...(username !== undefined && { username }),
+    ...(fields.email !== undefined && { email: normalizeEmail(fields.email) })
+  }
+}
+
+/** The locked user, if the caller has all rights that they have: otherwise a new address would take their account over. */
+export async function lockSubordinate(
+  trx: Transaction<Database>,
+  request: FastifyRequest,
+  id: string,
+  which?: Parameters<typeof lockUser>[2]
+) {
+  const user = await lockUser(trx, id, which)
+  if (user === undefined) throw new NotFound('User not found')
+  denyMissing(lackedBy(request.caller, user))
+  return user
+}
+
+/** Changes an account of somebody else. Deactivating ends its sessions; run it inside `keepingAnAdmin`. */
+export async function changeAccount(
+  app: FastifyInstance,
+  trx: Transaction<Database>,
+  request: FastifyRequest,
+  publicId: string,
+  changes: AccountFields
+) {
+  // The id of the row: the one in the request may be spelt in upper case, and names nothing in the change feed then.
+  const { id, user_id } = await lockSubordinate(trx, request, publicId)
+  await updateUser(trx, user_id, changes)
+  if (changes.is_active === false) await app.sessions.revokeAll(trx, user_id, 'deactivated')
+  await app.changes.record(trx, 'user', id)
+  const { email, is_active, is_verified } = changes
+  const details = { fields: Object.keys(changes), is_active, is_verified }
+  await app.audit.record(trx, { action: 'user.updated', ...targetOf(id), details, request })
+  if (email !== undefined) await app.audit.record(trx, { action: 'email.changed', ...targetOf(id), request })
+  const user = await findUser(trx, id)
+  if (user === undefined) throw new Error('A locked user is there')
+  return user
+}
+
+/** Ends an account and all that was done in its name; run it inside `keepingAnAdmin`. */
+export async function closeAccount(
+  app: FastifyInstance,
+  trx: Transaction<Database>,
+  request: FastifyRequest,
+  { id, user_id }: { id: string; user_id: number },
+  { hard }: { hard: boolean }
+): Promise<void> {
+  await app.sessions.revokeAll(trx, user_id, 'deleted')
+  if (hard) await removeUser(trx, user_id)
+  else await hideUser(trx, user_id)
+  await app.changes.record(trx, 'user', id)
+  await app.audit.record(trx, { action: 'user.deleted', ...targetOf(id), details: { hard }, request })
+}
+
+export const targetOf = (id: string) => ({ target_type: 'user', target_id: id })

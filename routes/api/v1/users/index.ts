@@ -1,0 +1,71 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { CursorOptions } from '../../../../db/cursors.ts'
+import type { DefaultRoleOptions } from '../../../../db/roles.ts'
+import { insertUser, normalizeEmail, normalizeUsername } from '../../../../db/users.ts'
+import { invalid } from '../../../../plugins/envelope/errors.ts'
+import { cursorPage, envelope, errors, page, success } from '../../../../plugins/envelope/schema.ts'
+import { normalizeNames } from './account.ts'
+import { userLists } from './list.ts'
+import { User, UserCreate, UserList, UserQuery } from './schema.ts'
+
+const users: FastifyPluginAsyncTypebox<CursorOptions & DefaultRoleOptions> = async (app, { cursors, defaultRole }) => {
+  app.get(
+    '',
+    {
+      config: { auth: { permission: 'read:user:all' } },
+      schema: {
+        operationId: 'listUsers',
+        tags: ['users'],
+        summary: 'List users',
+        description:
+          'In numbered pages; with `limit` or `cursor` as a walk, whose every part costs the same. Filters combine; `include` adds roles and permissions.',
+        querystring: UserQuery,
+        response: { 200: UserList }
+      }
+    },
+    async ({ query }) => {
+      const { username, email, role = null, is_active = null, is_verified = null, cursor, limit } = query
+      const filters = {
+        // What cannot be a username is nobody's.
+        username: username === undefined ? null : (normalizeUsername(username) ?? ''),
+        email: email === undefined ? null : normalizeEmail(email),
+        role,
+        is_active,
+        is_verified
+      }
+      const lists = userLists(query)
+      if (cursor === undefined && limit === undefined) return page('Users', await lists.page(app.db, filters, query))
+      const request = { limit: limit ?? 10, ...(cursor !== undefined && { cursor }) }
+      return cursorPage('Users', await lists.walk(app.db, cursors, filters, request))
+    }
+  )
+
+  app.post(
+    '',
+    {
+      config: { auth: { permission: 'create:user:all' }, audit: 'user.created' },
+      bodyLimit: 16_384,
+      schema: {
+        operationId: 'createUser',
+        tags: ['users'],
+        summary: 'Create a user',
+        description: 'An account with the role that new users get. A taken e-mail address or username answers 409.',
+        body: UserCreate,
+        response: { 201: envelope(User), ...errors(409) }
+      }
+    },
+    async (request, reply) => {
+      const { password, ...fields } = normalizeNames(request.body)
+      const problem = app.passwords.problem(password, fields)
+      if (problem) throw invalid('password', problem)
+      const password_hash = await app.passwords.hash(password)
+      const { body, location } = await request.transaction(async (trx) => {
+        const { user_id: _, ...user } = await insertUser(trx, { ...fields, password_hash }, defaultRole)
+        return { status: 201, body: success('User created', user), location: `/api/v1/users/${user.id}` }
+      })
+      return reply.code(201).header('location', location).send(body)
+    }
+  )
+}
+
+export default users

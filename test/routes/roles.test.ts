@@ -1,0 +1,293 @@
+import t from 'tap'
+import { permissionCodes } from '../../db/permissions.ts'
+import { startApp } from '../support/app.ts'
+import { administrator, person, roleWith } from '../support/people.ts'
+
+const app = await startApp(t)
+// The demo administrator of the embedded mode would be another one that stays.
+await app.db.deleteFrom('users').where('username', '=', 'admin').execute()
+const admin = await administrator(app)
+const idOf = async (code: string) =>
+  (await app.db.selectFrom('permissions').select('public_id').where('code', '=', code).executeTakeFirstOrThrow())
+    .public_id
+const roleNamed = async (name: string) =>
+  (await app.db.selectFrom('roles').selectAll().where('name', '=', name).executeTakeFirstOrThrow()).public_id
+const create = async (name: string, fields: object = {}) =>
+  (await admin.as.post('/roles', { name, ...fields })).json().data.id as string
+const grant = async (role: string, code: string) =>
+  admin.as.post(`/roles/${role}/permissions`, { permission_id: await idOf(code) })
+const events = async (target: string) =>
+  (
+    await app.db.selectFrom('audit_events').select('action').where('target_id', '=', target).orderBy('id').execute()
+  ).map(({ action }) => action)
+
+t.test('the permissions of the table are those that routes may ask for, and users have their own', async (t) => {
+  const rows = await app.db.selectFrom('permissions').select('code').execute()
+  t.same(rows.map(({ code }) => code).sort(), [...permissionCodes].sort())
+
+  const { as } = await person(app)
+  const { permissions } = (await as.get('/users/me')).json().data
+  t.ok(permissions.length > 0 && permissions.every((code: string) => code.endsWith(':me')))
+  t.notOk(permissions.includes('read:user:all'))
+  const all = (await admin.as.get('/users/me')).json().data
+  t.same([...all.permissions].sort(), [...permissionCodes].sort())
+  t.same(all.roles, ['admin', 'user'])
+})
+
+t.test('a role is created, read, changed, listed and deleted', async (t) => {
+  const created = await admin.as.post('/roles', { name: 'editor', description: 'Edits' })
+  t.equal(created.statusCode, 201, created.body)
+  const { data } = created.json()
+  t.match(data, { name: 'editor', description: 'Edits', is_admin: false, is_protected: false, is_active: true })
+  t.equal(created.headers.location, `/api/v1/roles/${data.id}`)
+  const url = `/roles/${data.id}`
+  t.same((await admin.as.get(url)).json().data, data)
+
+  t.match((await admin.as.patch(url, { description: null })).json().data, { name: 'editor', description: null })
+  t.match((await admin.as.patch(url, { name: 'chief', is_active: false })).json().data, {
+    name: 'chief',
+    is_active: false
+  })
+  t.match((await admin.as.get('/roles?items_per_page=1')).json(), {
+    data: [{ name: 'admin' }],
+    has_more: true,
+    page: 1
+  })
+  for (const bad of [
+    {},
+    { name: 'Upper' },
+    { name: null },
+    { is_protected: false },
+    { id: data.id },
+    { is_active: 'x' }
+  ]) {
+    t.equal((await admin.as.patch(url, bad)).statusCode, 422, JSON.stringify(bad))
+  }
+
+  t.equal((await admin.as.delete(url)).statusCode, 204)
+  for (const answer of [
+    await admin.as.get(url),
+    await admin.as.patch(url, { name: 'x' }),
+    await admin.as.delete(url)
+  ]) {
+    t.equal(answer.statusCode, 404)
+  }
+  t.same(await events(data.id), ['role.created', 'role.updated', 'role.updated', 'role.deleted'])
+})
+
+t.test('a permission is created, read, changed and deleted; its code never changes', async (t) => {
+  const created = await admin.as.post('/permissions', { code: 'publish:post:all' })
+  t.equal(created.statusCode, 201, created.body)
+  const { id } = created.json().data
+  t.equal(created.headers.location, `/api/v1/permissions/${id}`)
+  t.match((await admin.as.get(`/permissions/${id}`)).json().data, { code: 'publish:post:all', is_active: true })
+  t.match((await admin.as.patch(`/permissions/${id}`, { description: 'x' })).json().data, { description: 'x' })
+  t.equal((await admin.as.patch(`/permissions/${id}`, { code: 'a:b:c' })).statusCode, 422)
+  t.equal((await admin.as.post('/permissions', { code: 'read:user' })).statusCode, 422)
+  t.ok((await admin.as.get('/users/me')).json().data.permissions.includes('publish:post:all'), 'administrators have it')
+
+  const role = await create('publisher')
+  t.equal((await grant(role, 'publish:post:all')).statusCode, 201)
+  t.equal((await admin.as.delete(`/permissions/${id}`)).statusCode, 409, 'a role grants it')
+  t.equal((await admin.as.delete(`/roles/${role}/permissions/${id}`)).statusCode, 204)
+  t.equal((await admin.as.delete(`/permissions/${id}`)).statusCode, 204)
+  t.equal((await admin.as.get(`/permissions/${id}`)).statusCode, 404)
+  t.equal(
+    (await admin.as.delete(`/permissions/${await idOf('read:user:all')}`)).statusCode,
+    409,
+    'the service asks for it'
+  )
+  t.same(await events(role), ['role.created', 'permission.granted', 'permission.revoked'])
+})
+
+t.test('A15 what is granted, assigned, disabled or taken acts on the next request', async (t) => {
+  const { id, as } = await person(app)
+  const status = async () => (await as.get('/roles')).statusCode
+  const { missing } = (await as.get('/roles')).json()
+  t.same(missing, ['read:role:all'])
+
+  const role = await create('reader')
+  t.equal((await admin.as.post(`/users/${id.toUpperCase()}/roles`, { role_id: role.toUpperCase() })).statusCode, 201)
+  t.equal(await status(), 403)
+  const granted = await grant(role.toUpperCase(), 'read:role:all')
+  t.equal(granted.statusCode, 201, granted.body)
+  t.equal(await status(), 200, 'granted')
+  t.equal((await admin.as.get(granted.headers.location?.slice(7) ?? '')).json().data.code, 'read:role:all')
+  t.match((await admin.as.get(`/roles/${role}/permissions`)).json(), {
+    total_count: 1,
+    data: [{ code: 'read:role:all' }]
+  })
+  t.ok((await as.get('/users/me')).json().data.roles.includes('reader'))
+
+  const permission = await idOf('read:role:all')
+  for (const [path, off, on] of [
+    [`/roles/${role}`, { is_active: false }, { is_active: true }],
+    [`/permissions/${permission.toUpperCase()}`, { is_active: false }, { is_active: true }]
+  ] as const) {
+    t.equal((await admin.as.patch(path, off)).statusCode, 200)
+    t.equal(await status(), 403, `${path} inactive`)
+    t.equal((await admin.as.patch(path, on)).statusCode, 200)
+    t.equal(await status(), 200, `${path} active again`)
+  }
+  t.equal((await admin.as.delete(`/roles/${role}`)).statusCode, 409, 'somebody has it')
+  t.match((await admin.as.get(`/users/${id}/roles`)).json().data, [{ name: 'reader' }, { name: 'user' }])
+  t.equal((await admin.as.get(`/users/${id}/roles/${role}`)).json().data.name, 'reader')
+
+  t.equal((await admin.as.delete(`/users/${id.toUpperCase()}/roles/${role}`)).statusCode, 204)
+  t.equal(await status(), 403, 'taken')
+  t.equal((await admin.as.delete(`/users/${id}/roles/${role}`)).statusCode, 404)
+  t.equal((await admin.as.get(`/users/${id}/roles/${role}`)).statusCode, 404)
+  t.same((await events(id)).slice(-2), ['role.assigned', 'role.unassigned'])
+})
+
+t.test('protected roles keep their name and their power, and cannot be deleted', async (t) => {
+  for (const name of ['admin', 'user']) {
+    const id = await roleNamed(name)
+    for (const changes of [{ name: 'other' }, { is_active: false }, { is_admin: name === 'user' }]) {
+      t.equal((await admin.as.patch(`/roles/${id}`, changes)).statusCode, 409, `${name} ${JSON.stringify(changes)}`)
+    }
+    t.equal((await admin.as.patch(`/roles/${id}`, { description: `The ${name}s` })).statusCode, 200)
+    t.equal((await admin.as.delete(`/roles/${id}`)).statusCode, 409)
+  }
+})
+
+t.test('Z06 nobody hands on, takes away or touches what they lack', async (t) => {
+  const powers = permissionCodes.filter((code) => /:(role|permission|user_role|role_permission):all$/.test(code))
+  const { name } = await roleWith(app, [
+    ...powers,
+    'update:user:all',
+    'delete:user:all',
+    'create:user:all',
+    'read:session:all'
+  ])
+  const { as, id, ...mallory } = await person(app, [name])
+  const secret = await idOf('delete:session:all')
+  const denied = async (answer: ReturnType<typeof as.get>, missing: string[]) => {
+    const { statusCode, body } = await answer
+    t.match([statusCode, JSON.parse(body)], [403, { error_code: 'PERMISSION_DENIED', missing }], body)
+  }
+
+  const own = (await as.post('/roles', { name: 'own' })).json().data.id
+  await denied(as.post(`/roles/${own}/permissions`, { permission_id: secret }), ['delete:session:all'])
+  await denied(as.post('/roles', { name: 'boss', is_admin: true }), ['admin'])
+  await denied(as.patch(`/roles/${own}`, { is_admin: true }), ['admin'])
+  await denied(as.post(`/users/${id}/roles`, { role_id: await roleNamed('admin') }), ['admin'])
+  await denied(as.post(`/roles/${await roleNamed('admin')}/permissions`, { permission_id: secret }), [
+    'admin',
+    'delete:session:all'
+  ])
+  await denied(as.patch(`/roles/${await roleNamed('admin')}`, { description: 'x' }), ['admin'])
+
+  const mighty = await create('mighty')
+  await grant(mighty, 'delete:session:all')
+  await denied(as.post(`/users/${id}/roles`, { role_id: mighty }), ['delete:session:all'])
+  await admin.as.patch(`/roles/${mighty}`, { is_active: false })
+  await denied(as.patch(`/roles/${mighty}`, { is_active: true }), ['delete:session:all'])
+  await denied(as.delete(`/roles/${mighty}`), ['delete:session:all'])
+  await denied(as.delete(`/roles/${mighty}/permissions/${secret}`), ['delete:session:all'])
+  await denied(as.patch(`/permissions/${secret}`, { is_active: false }), ['delete:session:all'])
+  await denied(as.delete(`/permissions/${secret}`), ['delete:session:all'])
+
+  for (const victim of [admin, await person(app, [(await roleWith(app, ['delete:session:all'])).name])]) {
+    const missing = victim === admin ? ['admin'] : ['delete:session:all']
+    await denied(as.patch(`/users/${victim.id}`, { email: 'mallory@example.com' }), missing)
+    await denied(as.patch(`/users/${victim.id}`, { is_active: false }), missing)
+    await denied(as.delete(`/users/${victim.id}`), missing)
+    await denied(as.delete(`/users/${victim.id}?hard=true`), missing)
+    await denied(as.post(`/users/${victim.id}/roles`, { role_id: own }), missing)
+    const batch = await as.post('/users/batch-delete', { ids: [victim.id] })
+    t.match(batch.json().data, [{ code: 403, error_code: 'PERMISSION_DENIED' }])
+    t.equal((await victim.as.get('/users/me')).json().data.email, victim.email)
+  }
+  t.equal((await as.post(`/users/${id}/roles`, { role_id: own })).statusCode, 201, 'what they have they may hand on')
+  t.equal((await as.get('/users/me')).statusCode, 200, mallory.username)
+})
+
+t.test('Z06 the last administrator stays, whichever way they would go', async (t) => {
+  const adminRole = await roleNamed('admin')
+  const refused = async (answer: ReturnType<typeof admin.as.get>) =>
+    t.match([(await answer).statusCode, (await answer).json().error_code], [409, 'LAST_ADMIN'])
+
+  await refused(admin.as.delete('/users/me'))
+  await refused(admin.as.delete(`/users/${admin.id}`))
+  await refused(admin.as.delete(`/users/${admin.id}?hard=true`))
+  await refused(admin.as.patch(`/users/${admin.id}`, { is_active: false }))
+  await refused(admin.as.delete(`/users/${admin.id}/roles/${adminRole}`))
+  for (const answer of [
+    await admin.as.post('/users/batch-delete', { ids: [admin.id] }),
+    await admin.as.patch('/users/batch', { users: [{ id: admin.id, is_active: false }] })
+  ]) {
+    t.match(answer.json().data, [{ code: 409, error_code: 'LAST_ADMIN' }])
+  }
+
+  const second = await create('second-admin', { is_admin: true })
+  t.equal((await admin.as.post(`/users/${admin.id}/roles`, { role_id: second })).statusCode, 201)
+  t.equal(
+    (await admin.as.delete(`/users/${admin.id}/roles/${adminRole}`)).statusCode,
+    204,
+    'another role makes them one'
+  )
+  await refused(admin.as.patch(`/roles/${second}`, { is_active: false }))
+  await refused(admin.as.patch(`/roles/${second}`, { is_admin: false }))
+  t.equal((await admin.as.post(`/users/${admin.id}/roles`, { role_id: adminRole })).statusCode, 201)
+  t.equal((await admin.as.patch(`/roles/${second}`, { is_admin: false })).statusCode, 200)
+})
+
+t.test('of two administrators who delete each other at the same moment one stays', async (t) => {
+  for (let round = 0; round < 3; round++) {
+    const others = await Promise.all([administrator(app), administrator(app)])
+    // Only these two are left to the race.
+    await app.db.updateTable('users').set({ is_active: false }).where('public_id', '=', admin.id).execute()
+    const [one, two] = others
+    const answers = await Promise.all([
+      one.as.delete(`/users/${two.id}`),
+      two.as.delete('/users/me'),
+      one.as.delete('/users/me')
+    ])
+    const live = await app.db
+      .selectFrom('users')
+      .select('id')
+      .where('public_id', 'in', [one.id, two.id])
+      .where('deleted_at', 'is', null)
+      .execute()
+    t.equal(live.length, 1, answers.map(({ statusCode }) => statusCode).join())
+    t.ok(answers.every(({ statusCode }) => [204, 401, 404, 409].includes(statusCode)))
+    await app.db.updateTable('users').set({ is_active: true }).where('public_id', '=', admin.id).execute()
+    await app.db.deleteFrom('users').where('public_id', 'in', [one.id, two.id]).execute()
+  }
+})
+
+t.test('50 identical creations, grants and assignments at once give one 201, the rest 409', async (t) => {
+  const { id } = await person(app)
+  const role = await create('raced')
+  const permission_id = await idOf('read:user:all')
+  for (const [path, payload] of [
+    ['/roles', { name: 'race' }],
+    ['/permissions', { code: 'race:race:race' }],
+    [`/roles/${role}/permissions`, { permission_id }],
+    [`/users/${id}/roles`, { role_id: role }]
+  ] as const) {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => admin.as.post(path, payload)))
+    t.same(answers.map(({ statusCode }) => statusCode).sort(), [201, ...Array(49).fill(409)], path)
+  }
+})
+
+t.test('what is absent answers 404, in the path and in the body', async (t) => {
+  const absent = '00000000-0000-4000-8000-000000000000'
+  const role = await create('lonely')
+  const { id } = await person(app)
+  for (const answer of [
+    admin.as.get(`/roles/${absent}/permissions`),
+    admin.as.post(`/roles/${absent}/permissions`, { permission_id: await idOf('read:user:all') }),
+    admin.as.post(`/roles/${role}/permissions`, { permission_id: absent }),
+    admin.as.get(`/roles/${role}/permissions/${absent}`),
+    admin.as.delete(`/roles/${role}/permissions/${await idOf('read:user:all')}`),
+    admin.as.post(`/users/${id}/roles`, { role_id: absent }),
+    admin.as.post(`/users/${absent}/roles`, { role_id: role }),
+    admin.as.get(`/users/${absent}/roles`),
+    admin.as.delete(`/permissions/${absent}`),
+    admin.as.patch(`/permissions/${absent}`, { is_active: true })
+  ]) {
+    t.equal((await answer).statusCode, 404, (await answer).body)
+  }
+})
