@@ -1,42 +1,18 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
+import { callers, matrix } from '../access-matrix.ts'
 import { buildTestApp, startApp } from '../support/app.ts'
+import { setStage } from '../support/world.ts'
 
 const app = await startApp(t)
-
-/** Every route and who may call it. A route that is missing here, or here and gone, fails the test. */
-const inventory = {
-  'GET /': 'public',
-  'GET /health': 'public',
-  'GET /health/live': 'public',
-  'GET /health/ready': 'public',
-  'GET /metrics': 'public',
-  'GET /.well-known/jwks.json': 'public',
-  'POST /api/v1/auth/register': 'public',
-  'POST /api/v1/auth/login': 'public',
-  'POST /api/v1/auth/token': 'public',
-  'POST /api/v1/auth/refresh': 'public',
-  'POST /api/v1/auth/logout': 'public',
-  'POST /api/v1/auth/logout-all': 'required',
-  'GET /api/v1/auth/sessions': 'required',
-  'DELETE /api/v1/auth/sessions/{session_id}': 'required',
-  'GET /api/v1/audit-events': 'required',
-  'GET /api/v1/users/me': 'required',
-  'PATCH /api/v1/users/me': 'required',
-  'POST /api/v1/users/me/change-password': 'required',
-  'GET /api/v1/todos': 'required',
-  'POST /api/v1/todos': 'required',
-  'GET /api/v1/todos/{todo_id}': 'required',
-  'PATCH /api/v1/todos/{todo_id}': 'required',
-  'DELETE /api/v1/todos/{todo_id}': 'required'
-}
 
 interface Operation {
   operationId: string
   tags: string[]
   summary: string
   description: string
-  security?: unknown[]
+  security?: object[]
+  'x-permission'?: string
   responses: Record<string, unknown>
 }
 
@@ -51,16 +27,58 @@ function operations(app: FastifyInstance): Array<[name: string, Operation]> {
   )
 }
 
-t.test('the inventory names every route, and the document says who may call it', async (t) => {
-  const found = Object.fromEntries(
-    operations(app).map(([name, { security }]) => [name, security?.length ? 'required' : 'public'])
-  )
-  t.same(found, inventory)
+/** `{other_role_id}` stands where the route has `{role_id}`. */
+const routeOf = (name: string) => name.replace(/\{(other|deleted)_/, '{')
+const absent = '00000000-0000-4000-8000-000000000000'
+
+function send(name: string, ids: object, headers: Record<string, string> = {}, payload?: object) {
+  const [method, path = ''] = name.split(' ')
+  const url = path.replaceAll(/\{(\w+)\}/g, (_, id) => String(ids[id as keyof typeof ids]))
+  // The matrix holds known methods only.
+  return app.inject({ method: method as 'GET', url, headers, ...(payload && { payload }) })
+}
+
+t.test('the matrix names every route, and the document says who may call it', async (t) => {
+  const found = operations(app)
+  t.same(found.map(([name]) => name).sort(), Object.keys(matrix).map(routeOf).sort())
+  const verdicts = new Map(Object.entries(matrix).map(([name, row]) => [routeOf(name), row.verdicts]))
+  for (const [name, { security = [{}], 'x-permission': permission, responses }] of found) {
+    const [anonymous, owner] = verdicts.get(name) ?? []
+    const isClosed = security.length > 0 && security.every((scheme) => Object.keys(scheme).length > 0)
+    if (isClosed) t.equal(anonymous, 401, `${name} refuses the anonymous`)
+    if (isClosed) t.ok(responses['401'], `${name} documents 401`)
+    if (permission) t.ok(responses['403'], `${name} documents 403`)
+    if (permission?.endsWith(':all')) t.equal(owner, 403, `${name} refuses who lacks ${permission}`)
+  }
 })
+
+t.test('Z01 Z02 Z03 Z04 every route answers each caller as the matrix says', async (t) => {
+  const stage = await setStage(app)
+  for (const [name, { verdicts, body }] of Object.entries(matrix)) {
+    for (const [index, who] of callers.entries()) {
+      const headers = who === 'anonymous' ? {} : stage.people[who].headers
+      const payload = body?.(stage.world)
+      const answer = await send(name, stage.world, headers, payload)
+      t.equal(answer.statusCode, verdicts[index], `${who}: ${name} ${answer.body}`)
+      if (answer.statusCode === 404) {
+        const nothing = Object.fromEntries(Object.keys(stage.world).map((id) => [id, absent]))
+        const missing = await send(name, nothing, headers, payload)
+        t.same(visible(answer), visible(missing), `${who}: ${name} tells nothing apart from an absent one`)
+      }
+      if (answer.statusCode < 300 && !name.startsWith('GET')) await stage.renew(who)
+    }
+  }
+})
+
+/** All that a client could tell two answers apart by. */
+function visible({ statusCode, headers, body }: Awaited<ReturnType<typeof send>>) {
+  const { 'x-request-id': id, 'server-timing': _t, 'x-response-time': _r, date: _d, ...rest } = headers
+  return { statusCode, rest, body: body.replaceAll(String(id), 'ID') }
+}
 
 t.test('every operation is complete in the document', async (t) => {
   const ids = new Set<string>()
-  for (const [name, { operationId, tags, summary, description, security, responses }] of operations(app)) {
+  for (const [name, { operationId, tags, summary, description, responses }] of operations(app)) {
     t.match(operationId, /^[a-z]+([A-Z][a-z]+)*$/, `${name} has an operationId`)
     t.notOk(ids.has(operationId), `${operationId} is unique`)
     ids.add(operationId)
@@ -73,19 +91,62 @@ t.test('every operation is complete in the document', async (t) => {
       responses['500'] || responses.default || name.includes('/health') || name.includes('/metrics'),
       `${name} documents failures`
     )
-    if (security?.length) t.ok(responses['401'], `${name} documents 401`)
   }
 })
 
-t.test('Z01: every route that is not public refuses anonymous callers, HEAD included', async (t) => {
-  for (const [name, access] of Object.entries(inventory)) {
-    if (access === 'public') continue
+t.test('Z01 Z12 HEAD is guarded as GET is, and no header makes one method another', async (t) => {
+  const { world, people } = await setStage(app)
+  for (const [name, { verdicts }] of Object.entries(matrix)) {
+    if (!name.startsWith('GET')) continue
+    for (const [index, who] of callers.entries()) {
+      const headers = who === 'anonymous' ? {} : people[who].headers
+      const answer = await send(name.replace('GET', 'HEAD'), world, headers)
+      t.equal(answer.statusCode, verdicts[index], `${who}: HEAD ${name}`)
+    }
+  }
+  for (const header of ['x-http-method-override', 'x-http-method', 'x-method-override']) {
+    const { headers } = people.owner
+    const answer = await send('GET /api/v1/todos/{todo_id}?_method=DELETE', world, { ...headers, [header]: 'DELETE' })
+    t.equal(answer.statusCode, 200, header)
+    t.equal((await send('POST /api/v1/todos/{todo_id}', world, { ...headers, [header]: 'DELETE' })).statusCode, 405)
+  }
+  t.equal((await send('GET /api/v1/todos/{todo_id}', world, people.owner.headers)).statusCode, 200, 'still there')
+  for (const [name, { verdicts }] of Object.entries(matrix)) {
+    if (verdicts[0] !== 401) continue
+    const answer = await send(name.replace(/^\w+/, 'OPTIONS'), world, people.other.headers)
+    t.match(String(answer.statusCode), /^(204|404|405)$/, `OPTIONS ${name}`)
+    t.notMatch(answer.body, 'data')
+  }
+})
+
+t.test('Z13 no spelling of a path gets round a guard', async (t) => {
+  const { world, people } = await setStage(app)
+  const spellings = [
+    (path: string) => `/${path}`,
+    (path: string) => path.replace('/api', '//api'),
+    (path: string) => path.replace('/v1/', '/v1//'),
+    (path: string) => path.replace('/v1/', '/v1/./'),
+    (path: string) => path.replace('/v1/', '/v1/x/../'),
+    (path: string) => path.replace('/v1/', '/v1%2f'),
+    (path: string) => path.replace('/v1/', '/v1%5c'),
+    (path: string) => path.replace('/v1/', '/%761/'),
+    (path: string) => path.replace('/v1/', '/V1/'),
+    (path: string) => `${path}/`,
+    (path: string) => `${path};x`,
+    (path: string) => `${path}%20`,
+    (path: string) => `${path}%00`,
+    (path: string) => `${path}.json`,
+    (path: string) => `${path}?access=1#x`
+  ]
+  for (const [name, { verdicts, body }] of Object.entries(matrix)) {
     const [method = '', path = ''] = name.split(' ')
-    const url = path.replace(/\{\w+\}/, '00000000-0000-4000-8000-000000000000')
-    // The inventory above holds known methods only.
-    for (const verb of method === 'GET' ? ['GET', 'HEAD'] : [method]) {
-      const answer = await app.inject({ method: verb as 'GET', url })
-      t.equal(answer.statusCode, 401, `${verb} ${path}`)
+    for (const [who, verdict] of [['anonymous', verdicts[0]] as const, ['other', verdicts[2]] as const]) {
+      if (verdict !== 401 && verdict !== 403) continue
+      for (const spell of spellings) {
+        const headers = who === 'anonymous' ? {} : people.other.headers
+        const answer = await send(`${method} ${spell(path)}`, world, headers, body?.(world))
+        t.match(String(answer.statusCode), /^4/, `${who}: ${method} ${spell(path)}`)
+      }
     }
   }
 })

@@ -1,0 +1,125 @@
+import { PASSWORD } from './support/people.ts'
+
+/** What the row's path and body may name: all of it belongs to the owner, or is there to be changed by who may. */
+export interface World {
+  user_id: string
+  session_id: string
+  todo_id: string
+  role_id: string
+  permission_id: string
+  /** Not the owner's role yet. */
+  other_role_id: string
+  /** Not granted by the role yet. */
+  other_permission_id: string
+  deleted_user_id: string
+}
+
+export const callers = ['anonymous', 'owner', 'other', 'moderator', 'admin'] as const
+
+export interface Row {
+  verdicts: readonly number[]
+  body?: (world: World) => object
+}
+
+/** Beyond what every user has. */
+export const moderatorPermissions = [
+  ...['read:user:all', 'update:user:all', 'read:session:all', 'delete:session:all'],
+  ...['read:role:all', 'read:permission:all', 'read:user_role:all', 'read:role_permission:all']
+] as const
+
+type Body = object | ((world: World) => object)
+
+/**
+ * The status for an anonymous caller, the owner of what the path names (`{user_id}` is the owner), another user, a
+ * moderator and an administrator. `body` is what whoever passes may send.
+ */
+function row(anonymous: number, owner: number, other: number, moderator: number, admin: number, body?: Body): Row {
+  const verdicts = [anonymous, owner, other, moderator, admin]
+  if (body === undefined) return { verdicts }
+  return { verdicts, body: typeof body === 'function' ? (body as (world: World) => object) : () => body }
+}
+
+/** The same for everybody, whoever they are. */
+const all = (status: number, body?: Body) => row(status, status, status, status, status, body)
+/** About the caller: the same for everybody who is signed in. */
+const self = (status: number, body?: Body) => row(401, status, status, status, status, body)
+/** Others' private things answer like absent ones, to administrators too. */
+const own = (status: number, body?: Body) => row(401, status, 404, 404, 404, body)
+/** For who holds the permission, as moderators do. */
+const moderated = (status: number, body?: Body) => row(401, 403, 403, status, status, body)
+/** For administrators, as long as no role grants it. */
+const administered = (status: number, body?: Body) => row(401, 403, 403, 403, status, body)
+
+const fresh = () => `n${crypto.randomUUID().slice(0, 12)}`
+const letters = () => crypto.randomUUID().replace(/[^a-f]/g, 'x')
+const account = () => {
+  const username = fresh()
+  return { username, email: `${username}@example.com`, password: `Of-${username}` }
+}
+
+/** Every route of the service: who gets which answer. A route without a row, or a row without its route, fails the test. */
+export const matrix: Record<string, Row> = {
+  'GET /': all(200),
+  'GET /health': all(200),
+  'GET /health/live': all(200),
+  'GET /health/ready': all(200),
+  'GET /metrics': all(200), // from this machine; test/plugins/metrics has the rest
+  'GET /.well-known/jwks.json': all(200),
+
+  'POST /api/v1/auth/register': all(201, account),
+  'POST /api/v1/auth/login': all(401, { identifier: 'nobody', password: 'Wrong-horse-1' }),
+  'POST /api/v1/auth/token': all(415, {}), // not in JSON
+  'POST /api/v1/auth/refresh': all(401, { refresh_token: 'rt_x' }),
+  'POST /api/v1/auth/logout': all(204),
+  'POST /api/v1/auth/logout-all': self(200),
+  'GET /api/v1/auth/sessions': self(200),
+  'DELETE /api/v1/auth/sessions/{session_id}': own(204),
+
+  'GET /api/v1/audit-events': administered(200),
+
+  'GET /api/v1/users': moderated(200),
+  'POST /api/v1/users': administered(201, account),
+  'POST /api/v1/users/batch': administered(200, () => ({ users: [account()] })),
+  'PATCH /api/v1/users/batch': moderated(200, ({ user_id }) => ({ users: [{ id: user_id, name: 'New' }] })),
+  'POST /api/v1/users/batch-delete': administered(200, ({ user_id }) => ({ ids: [user_id] })),
+  'GET /api/v1/users/me': self(200),
+  'PATCH /api/v1/users/me': self(200, { name: 'New' }),
+  'DELETE /api/v1/users/me': self(204),
+  'POST /api/v1/users/me/change-password': self(200, () => ({
+    current_password: PASSWORD,
+    new_password: `Of-${fresh()}`
+  })),
+  'GET /api/v1/users/{user_id}': all(200), // the public part; all of it to the owner, moderators and administrators
+  'PATCH /api/v1/users/{user_id}': moderated(200, { name: 'New' }),
+  'DELETE /api/v1/users/{user_id}': administered(204),
+  'POST /api/v1/users/{deleted_user_id}/restore': moderated(200),
+  'GET /api/v1/users/{user_id}/sessions': moderated(200),
+  'DELETE /api/v1/users/{user_id}/sessions/{session_id}': moderated(204),
+
+  'GET /api/v1/users/{user_id}/roles': moderated(200),
+  'POST /api/v1/users/{user_id}/roles': administered(201, ({ other_role_id }) => ({ role_id: other_role_id })),
+  'GET /api/v1/users/{user_id}/roles/{role_id}': moderated(200),
+  'DELETE /api/v1/users/{user_id}/roles/{role_id}': administered(204),
+  'GET /api/v1/roles': moderated(200),
+  'POST /api/v1/roles': administered(201, () => ({ name: fresh() })),
+  'GET /api/v1/roles/{role_id}': moderated(200),
+  'PATCH /api/v1/roles/{role_id}': administered(200, { description: 'New' }),
+  'DELETE /api/v1/roles/{other_role_id}': administered(204),
+  'GET /api/v1/roles/{role_id}/permissions': moderated(200),
+  'POST /api/v1/roles/{role_id}/permissions': administered(201, ({ other_permission_id }) => ({
+    permission_id: other_permission_id
+  })),
+  'GET /api/v1/roles/{role_id}/permissions/{permission_id}': moderated(200),
+  'DELETE /api/v1/roles/{role_id}/permissions/{permission_id}': administered(204),
+  'GET /api/v1/permissions': moderated(200),
+  'POST /api/v1/permissions': administered(201, () => ({ code: `test:matrix:${letters()}` })),
+  'GET /api/v1/permissions/{permission_id}': moderated(200),
+  'PATCH /api/v1/permissions/{permission_id}': administered(200, { description: 'New' }),
+  'DELETE /api/v1/permissions/{other_permission_id}': administered(204),
+
+  'GET /api/v1/todos': self(200),
+  'POST /api/v1/todos': self(201, { title: 'New' }),
+  'GET /api/v1/todos/{todo_id}': own(200),
+  'PATCH /api/v1/todos/{todo_id}': own(200, { title: 'New' }),
+  'DELETE /api/v1/todos/{todo_id}': own(204)
+}
