@@ -1,24 +1,18 @@
 import { isIP } from 'node:net'
 import { normalizeUsername } from '../db/users.ts'
 import type { ConfigValues, VariableName } from './config-schema.ts'
-import { parseAppKeys } from './keys.ts'
+import { checkKeys } from './key-checks.ts'
 
 export type Report = (name: VariableName, problem: string) => void
 
 /** What no variable's own schema can tell: what the environment asks for, and what contradicts each other. */
 export function checkTogether(config: ConfigValues, report: Report): void {
   const local = config.ENVIRONMENT === 'local'
-  for (const name of ['APP_KEYS', 'ENCRYPTION_KEYS'] as const) {
-    const problem = parseAppKeys(config[name] ?? '').problem
-    if (config[name] !== undefined && problem) report(name, problem)
-  }
   if (!local) {
     if (!config.DATABASE_URL && !config.DB_HOST) report('DATABASE_URL', 'is required outside ENVIRONMENT=local')
-    if (!config.JWT_SECRET) report('JWT_SECRET', 'is required outside ENVIRONMENT=local (openssl rand -base64 48)')
-    else if (new Set(config.JWT_SECRET).size < 12) report('JWT_SECRET', 'is too simple; use openssl rand -base64 48')
-    if (!config.APP_KEYS) report('APP_KEYS', 'is required outside ENVIRONMENT=local (k1:$(openssl rand -base64 32))')
     if (config.ARGON2_MEMORY_KIB < 7168) report('ARGON2_MEMORY_KIB', 'must be at least 7168 outside ENVIRONMENT=local')
   }
+  checkKeys(config, report)
   if (local && config.HOST && !['127.0.0.1', '::1'].includes(config.HOST)) {
     report('HOST', 'must be 127.0.0.1 or ::1 while ENVIRONMENT=local, which has demo users and open docs')
   }

@@ -176,7 +176,19 @@ export const configSchema = Type.Object({
     'Keys of encrypted fields, written like APP_KEYS: the first encrypts, all decrypt; default derived from APP_KEYS',
     { secret: true }
   ),
-  JWT_SECRET: tokens.optional('Secret that signs access tokens, at least 32 bytes', { secret: true, minLength: 32 }),
+  JWT_ALGORITHM: tokens.choice(
+    'How access tokens are signed: with a secret, or with a private key whose public half is at `/.well-known/jwks.json`',
+    ['HS256', 'EdDSA', 'ES256', 'RS256'],
+    'HS256'
+  ),
+  JWT_SECRET: tokens.optional('The simple case for HS256: the secret of access tokens, at least 32 bytes', {
+    secret: true,
+    minLength: 32
+  }),
+  JWT_KEYS: tokens.optional(
+    'Instead of JWT_SECRET: keys of access tokens, `kid:algorithm:base64,…` of secrets (HS256) or private keys in PKCS #8; the first signs, all verify',
+    { secret: true }
+  ),
   JWT_ISSUER: tokens.text('`iss` of access tokens', { default: 'plinth', minLength: 1 }),
   JWT_AUDIENCE: tokens.text('`aud` of access tokens', { default: 'plinth-api', minLength: 1 }),
   ACCESS_TOKEN_MINUTES: tokens.integer('Life of an access token', 1, 1440, { default: 15, unit: 'min' }),

@@ -6,9 +6,9 @@ import { Value } from '@sinclair/typebox/value'
 import { checkTogether, type Report } from './config-checks.ts'
 import { type ConfigValues, configSchema, type VariableName, type VariableOptions } from './config-schema.ts'
 
-/** The validated, frozen configuration. In `local` the two secrets may still be missing: `withLocalSecrets` completes them. */
+/** The validated, frozen configuration. In `local` the keys may still be missing: `withLocalSecrets` completes them. */
 export type Settings = Readonly<ConfigValues & { HOST: string; COOKIE_SECURE: boolean }>
-export type Config = Settings & Readonly<{ APP_KEYS: string; JWT_SECRET: string }>
+export type Config = Settings & Readonly<{ APP_KEYS: string }>
 
 type Environment = Record<string, string | undefined>
 

@@ -1,4 +1,4 @@
-import { hkdfSync } from 'node:crypto'
+import { hkdfSync, randomBytes } from 'node:crypto'
 
 /** A key of our own: its id and at least 32 bytes. */
 export interface AppKey {
@@ -18,6 +18,18 @@ export function parseAppKeys(text: string): { keys: AppKey[]; problem?: string }
     keys.push({ kid, key })
   }
   return { keys }
+}
+
+/** A fresh entry of `APP_KEYS`. */
+export const generateAppKey = () => `${newKid()}:${randomBytes(32).toString('base64url')}`
+
+/** A kid that tells when its key was made. */
+export const newKid = () => `${new Date().toISOString().slice(0, 10)}-${randomBytes(3).toString('hex')}`
+
+/** Whether a secret is a placeholder, or too uniform to be random. */
+export function isGuessable(secret: string | Buffer): boolean {
+  const text = Buffer.from(secret).toString('latin1')
+  return new Set(text).size < 12 || /change.?(me|this)|password|secret|example|default/i.test(text)
 }
 
 /** Keys for one purpose (HKDF-SHA256, RFC 5869): a key leaked from one purpose says nothing about another. */

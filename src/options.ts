@@ -13,6 +13,7 @@ import type { SessionsOptions } from '../plugins/sessions/index.ts'
 import type { AuthRouteOptions } from '../routes/api/v1/auth/index.ts'
 import type { RootOptions } from '../routes/index.ts'
 import type { Config } from './config.ts'
+import { jwtKeys } from './jwt-keys.ts'
 import { derivedKeys } from './keys.ts'
 
 export const logging = (config: Config, module: 'server' | 'worker'): LoggingOptions => ({
@@ -50,7 +51,7 @@ export const passwords = (config: Config): PasswordsOptions => ({
 })
 
 export const accessTokens = (config: Config): AccessTokensOptions => ({
-  keys: [{ algorithm: 'HS256', secret: config.JWT_SECRET }],
+  keys: jwtKeys(config),
   issuer: config.JWT_ISSUER,
   audience: config.JWT_AUDIENCE,
   ttlSeconds: config.ACCESS_TOKEN_MINUTES * 60

@@ -7,6 +7,7 @@ import { createUser } from './create-user.ts'
 import type { OptionName, Values } from './options.ts'
 import type { Terminal } from './prompt.ts'
 import { listUsers } from './queries.ts'
+import { rotateKeys } from './rotate-keys.ts'
 import { seed } from './seed.ts'
 
 export interface Command {
@@ -71,6 +72,15 @@ export const commands: Record<string, Command> = {
         data,
         text: `${data.sessions} session(s), ${data.audit_events} audit event(s), ${data.changes} change(s) deleted`
       }
+    }
+  },
+  'rotate-keys': {
+    summary: 'Put a new key in front of JWT_KEYS, which then signs; the others go on verifying',
+    options: ['app-keys', 'algorithm', 'stage', 'promote', 'prune'],
+    run: async (values, terminal) => {
+      const { data, text, explanation } = rotateKeys(values)
+      terminal.output.write(`${explanation}\n`)
+      return { data, text }
     }
   }
 }

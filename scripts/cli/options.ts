@@ -9,6 +9,11 @@ export const options = {
   'password-stdin': { type: 'boolean', help: 'read the password from standard input instead of asking' },
   admin: { type: 'boolean', help: 'make the user an administrator' },
   limit: { type: 'string', help: 'show at most this many (default 100)' },
+  'app-keys': { type: 'boolean', help: 'APP_KEYS (refresh tokens, cursors) instead of JWT_KEYS' },
+  algorithm: { type: 'string', help: 'HS256, EdDSA, ES256 or RS256 (default JWT_ALGORITHM)' },
+  stage: { type: 'boolean', help: 'add the new key last: it verifies and does not sign yet' },
+  promote: { type: 'boolean', help: 'make no key; the last one becomes the first and signs' },
+  prune: { type: 'boolean', help: 'make no key; drop all but the first' },
   json: { type: 'boolean', help: 'print JSON' },
   help: { type: 'boolean', short: 'h', help: 'show this text' }
 } as const

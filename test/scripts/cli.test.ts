@@ -1,8 +1,17 @@
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
+import { parseEnv } from 'node:util'
+import Fastify from 'fastify'
+import { decodeProtectedHeader } from 'jose'
 import t, { type Test } from 'tap'
+import accessTokens from '../../plugins/access-tokens/index.ts'
 import { openDatabase } from '../../plugins/database/index.ts'
 import { runCli } from '../../scripts/cli/run.ts'
+import { loadConfig } from '../../src/config.ts'
+import { generateAppKey } from '../../src/keys.ts'
+import * as options from '../../src/options.ts'
+import { generateSecrets, withLocalSecrets } from '../../src/secrets.ts'
 import { emptyDump } from '../support/embedded.ts'
 
 const cli = (args: string[], typed = '') => {
@@ -13,7 +22,7 @@ const cli = (args: string[], typed = '') => {
 
 t.test('the help lists every command and its options', async (t) => {
   const help = await cli(['--help'])
-  for (const name of ['init-db', 'seed', 'create-superuser', 'create-user', 'list-users', 'cleanup']) {
+  for (const name of ['init-db', 'seed', 'create-superuser', 'create-user', 'list-users', 'cleanup', 'rotate-keys']) {
     t.match(help, new RegExp(`^  ${name} +\\w`, 'm'))
   }
   t.match(await cli(['create-user', '--help']), '--password-stdin')
@@ -26,6 +35,8 @@ t.test('wrong usage is refused before anything is opened', async (t) => {
     [['toString'], 'Unknown command toString'],
     [['cleanup', '--admin'], 'cleanup has no option --admin'],
     [['cleanup', 'all'], 'cleanup takes only options, not "all"'],
+    [['rotate-keys', '--stage', '--prune'], '--stage and --prune exclude each other'],
+    [['rotate-keys', '--algorithm', 'none'], '--algorithm takes HS256, EdDSA, ES256 or RS256, of JWT_KEYS'],
     [['list-users', '--limit', '0'], '--limit takes a whole number from 1 to 999999'],
     [['create-user', '--email', 'a@b.c'], 'Without a terminal, --email, --username and --password-stdin are needed']
   ]
@@ -59,10 +70,75 @@ t.test('demo users are refused outside local, before anything is opened', async 
     ENVIRONMENT: 'production',
     DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
     JWT_SECRET: 'abcdefghijklmnopqrstuvwxyz0123456789',
-    APP_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64url')}`
+    APP_KEYS: generateAppKey()
   })
   await t.rejects(cli(['seed', '--demo']), { message: /^Demo users exist only/ })
 })
+
+t.test('A21: rotate-keys prints keys of the environment, and no token dies of it', async (t) => {
+  const variables = { ENVIRONMENT: 'production', DATABASE_URL: 'postgres://db/app', APP_KEYS: generateAppKey() }
+  const env: Record<string, string> = { ...variables, JWT_SECRET: generateSecrets().JWT_SECRET }
+  const rotate = async (...args: string[]) => {
+    environment(t, env)
+    Object.assign(env, parseEnv(await cli(['rotate-keys', ...args])))
+    return startTokens(t, env)
+  }
+  const subject = { sub: 'user', sid: 'session' }
+  const first = await startTokens(t, env)
+  const old = first.sign(subject).token
+
+  const staged = await rotate('--stage', '--algorithm', 'EdDSA')
+  t.equal(decodeProtectedHeader(staged.sign(subject).token).alg, 'HS256')
+  const promoted = await rotate('--promote')
+  const { token } = promoted.sign(subject)
+  t.match([env.JWT_ALGORITHM, env.JWT_SECRET], ['EdDSA', ''])
+  t.equal(decodeProtectedHeader(token).alg, 'EdDSA')
+  for (const tokens of [staged, promoted]) {
+    t.match(tokens.verify(token), subject, 'the new one')
+    t.match(tokens.verify(old), subject, 'the old one, without a kid')
+  }
+  const rotated = await rotate()
+  t.match(rotated.verify(token), subject)
+  t.not(decodeProtectedHeader(rotated.sign(subject).token).kid, decodeProtectedHeader(token).kid)
+  const pruned = await rotate('--prune')
+  t.match(pruned.verify(rotated.sign(subject).token), subject)
+  for (const dead of [old, token]) t.throws(() => pruned.verify(dead), { code: 'ACCESS_TOKEN_INVALID' })
+})
+
+t.test('rotate-keys changes generated keys in their file and prints none of them', async (t) => {
+  environment(t, {})
+  const file = '.data/secrets.json'
+  const kept = () => JSON.parse(readFileSync(file, 'utf8'))
+
+  t.equal(await cli(['rotate-keys']), `${file} has changed; restart the service`)
+  const { JWT_KEYS, APP_KEYS } = kept()
+  t.match(JWT_KEYS, /^[\w-]+:HS256:[\w-]{43},:HS256:[\w-]+$/)
+  await cli(['rotate-keys', '--app-keys'])
+  t.equal(kept().JWT_KEYS, JWT_KEYS)
+  t.ok(kept().APP_KEYS.endsWith(`,${APP_KEYS}`))
+  await cli(['rotate-keys', '--app-keys', '--prune'])
+  await cli(['rotate-keys', '--prune'])
+  t.equal(kept().JWT_KEYS, JWT_KEYS.split(',')[0])
+  t.match(kept().APP_KEYS, /^[\w-]+:[\w-]{43}$/)
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  await t.rejects(cli(['rotate-keys', '--algorithm', 'EdDSA']), { message: /^Set JWT_ALGORITHM/ })
+})
+
+t.test('rotate-keys makes the first keys of a production service', async (t) => {
+  environment(t, { ENVIRONMENT: 'production', JWT_ALGORITHM: 'ES256' })
+  t.match(await cli(['rotate-keys']), /^JWT_KEYS=[\w-]+:ES256:[\w-]+$/)
+  t.match(await cli(['rotate-keys', '--app-keys']), /^APP_KEYS=[\w-]+:[\w-]{43}$/)
+  t.match(JSON.parse(await cli(['rotate-keys', '--json'])), { action: 'rotate', variables: { JWT_KEYS: /ES256/ } })
+  await t.rejects(cli(['rotate-keys', '--prune']), { message: 'JWT_KEYS has no key yet' })
+})
+
+/** The access tokens of a service with this environment. */
+async function startTokens(t: Test, env: Record<string, string>) {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(accessTokens, options.accessTokens(withLocalSecrets(loadConfig(env))))
+  return app.accessTokens
+}
 
 /** Gives the process these variables alone until the test ends, away from any `.env`. */
 function environment(t: Test, variables: Record<string, string>) {
