@@ -62,7 +62,7 @@ t.test('an account is created once, with a password that is accepted, and listed
     { email: 'ada@example.com', roles: ['admin'], is_active: true }
   )
   t.notOk(users.some(({ username }) => username === 'eve'))
-  t.same(JSON.parse(await cli(['cleanup', '--json'])), { sessions: 0, audit_events: 0, changes: 0 })
+  t.match(JSON.parse(await cli(['cleanup', '--json'])), { sessions: 0, changes: 0 })
 })
 
 t.test('demo users are refused outside local, before anything is opened', async (t) => {
