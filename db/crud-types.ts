@@ -24,9 +24,9 @@ export interface TableOptions<T extends TableName> {
   softDelete: T extends SoftDeletable ? true : false
 }
 
-/** Which rows: columns with the values they must have (`null`: is null), or any condition that Kysely can express. */
+/** Which rows: columns with the values they must have (`null`: is null, an array: one of these), or any condition of Kysely. */
 export type Where<T extends TableName> =
-  | { readonly [C in keyof Database[T]]?: SelectType<Database[T][C]> }
+  | { readonly [C in keyof Database[T]]?: SelectType<Database[T][C]> | readonly SelectType<Database[T][C]>[] }
   | ((eb: ExpressionBuilder<Database, T>) => Expression<SqlBool>)
 
 /** A column as it is, or under another name: `public_id as id`. */

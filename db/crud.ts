@@ -49,6 +49,7 @@ export function crud<T extends TableName>(name: T, { softDelete }: TableOptions<
   function isEqual([column, value]: [string, unknown]): Expression<SqlBool> {
     if (value === undefined) throw new TypeError(`The condition on ${column} has no value`)
     const reference = `${table}.${column}` as const
+    if (Array.isArray(value)) return expressions(reference, '=', sql`any(${value})`)
     return value === null ? expressions(reference, 'is', null) : expressions(reference, '=', sql.val(value))
   }
 

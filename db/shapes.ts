@@ -12,8 +12,8 @@ const MAX_SHAPES = 200
 
 /**
  * Runs queries that are built once per shape: one `operation` with the same names in each part, and the same of them
- * null. What no name stands for (a condition that is a function, an expression as a value) is built at each run, and so
- * is everything of an operation that has no name itself.
+ * null. What no name stands for (a condition that is a function, an expression or an array as a value) is built at each
+ * run, and so is everything of an operation that has no name itself.
  */
 export function shapes() {
   const known = new Map<string, Compiled<LooseTables, Fields, Fields>>()
@@ -43,7 +43,7 @@ function shapeOf(operation: string, parts: object[]): string | undefined {
     shape += ';'
     for (const [name, value] of Object.entries(part)) {
       if (value === undefined) throw new TypeError(`The condition on ${name} has no value`)
-      if (isExpression(value)) return undefined
+      if (isExpression(value) || Array.isArray(value)) return undefined
       shape += value === null ? `${name}=null,` : `${name},`
     }
   }

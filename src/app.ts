@@ -7,6 +7,7 @@ import accessTokens from '../plugins/access-tokens/index.ts'
 import audit from '../plugins/audit/index.ts'
 import auth from '../plugins/auth/index.ts'
 import changes from '../plugins/changes/index.ts'
+import conditional from '../plugins/conditional/index.ts'
 import database, { type OpenDatabase } from '../plugins/database/index.ts'
 import docs from '../plugins/docs/index.ts'
 import encryption from '../plugins/encryption/index.ts'
@@ -100,6 +101,7 @@ async function build(
     await app.register(metrics, { token: config.METRICS_TOKEN, version: config.APP_VERSION })
     await app.register(database, { database: opened })
     await app.register(changes)
+    await app.register(conditional)
     await app.register(idempotency, options.idempotency(config))
     await app.register(audit, options.audit(config))
     await app.register(encryption, options.encryption(config))

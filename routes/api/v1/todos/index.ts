@@ -1,6 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import type { Transaction } from 'kysely'
 import { containing } from '../../../../db/search.ts'
+import type { Database } from '../../../../db/types.ts'
+import { PreconditionFailed } from '../../../../plugins/conditional/errors.ts'
 import { NotFound } from '../../../../plugins/envelope/errors.ts'
 import { envelope, errors, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
 import { columns, listTodos, todos } from './queries.ts'
@@ -12,11 +15,18 @@ const own = (caller: { user_id: number }, params: { todo_id: string }) => ({
   public_id: params.todo_id
 })
 
+/** Why an UPDATE found no row. */
+const absentOrChanged = async (
+  trx: Transaction<Database>,
+  mine: ReturnType<typeof own>,
+  ifMatch: object | undefined
+) => (ifMatch && (await todos.exists(trx, mine)) ? new PreconditionFailed() : new NotFound('Todo not found'))
+
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '',
     {
-      config: { auth: 'required', audit: 'todo.created', idempotent: true },
+      config: { auth: 'required', audit: 'todo.created', idempotent: true, etag: 'row' },
       schema: {
         operationId: 'createTodo',
         tags: ['todos'],
@@ -57,7 +67,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/:todo_id',
     {
-      config: { auth: 'required' },
+      config: { auth: 'required', etag: 'row' },
       schema: {
         operationId: 'getTodo',
         tags: ['todos'],
@@ -77,7 +87,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '/:todo_id',
     {
-      config: { auth: 'required', audit: 'todo.updated' },
+      config: { auth: 'required', audit: 'todo.updated', etag: 'row', ifMatch: 'optional' },
       schema: {
         operationId: 'updateTodo',
         tags: ['todos'],
@@ -90,8 +100,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => {
       const { body } = await request.transaction(async (trx) => {
-        const todo = await todos.update(trx, own(request.caller, request.params), request.body, columns)
-        if (todo === undefined) throw new NotFound('Todo not found')
+        const mine = own(request.caller, request.params)
+        const todo = await todos.update(trx, { ...mine, ...request.ifMatch }, request.body, columns)
+        if (todo === undefined) throw await absentOrChanged(trx, mine, request.ifMatch)
         return { status: 200, body: success('Todo updated successfully', todo) }
       })
       return body
@@ -101,7 +112,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.delete(
     '/:todo_id',
     {
-      config: { auth: 'required', audit: 'todo.deleted' },
+      config: { auth: 'required', audit: 'todo.deleted', ifMatch: 'optional' },
       schema: {
         operationId: 'deleteTodo',
         tags: ['todos'],
@@ -113,7 +124,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       await request.transaction(async (trx) => {
-        if ((await todos.delete(trx, own(request.caller, request.params))) === 0) throw new NotFound('Todo not found')
+        const mine = own(request.caller, request.params)
+        const deleted = await todos.delete(trx, { ...mine, ...request.ifMatch })
+        if (deleted === 0) throw await absentOrChanged(trx, mine, request.ifMatch)
         return { status: 204, body: null }
       })
       return reply.code(204).send(null)

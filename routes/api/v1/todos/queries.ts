@@ -5,7 +5,16 @@ import type { Database } from '../../../../db/types.ts'
 
 export const todos = crud('todos', { softDelete: true })
 
-export const columns = ['public_id as id', 'title', 'description', 'completed', 'created_at', 'updated_at'] as const
+/** The version is for the ETag; it is in no schema and so in no answer. */
+export const columns = [
+  'public_id as id',
+  'title',
+  'description',
+  'completed',
+  'created_at',
+  'updated_at',
+  'row_version'
+] as const
 
 interface Filter {
   owner_id: number
