@@ -151,6 +151,56 @@ t.test('Z13 no spelling of a path gets round a guard', async (t) => {
   }
 })
 
+t.test('Z05 Z08 a privileged field in any body is refused, from everybody, and changes nothing', async (t) => {
+  const privileged = {
+    ...{ id: absent, public_id: absent, user_id: absent, owner_id: absent, row_version: 9, token_version: 9 },
+    ...{
+      is_superuser: true,
+      is_protected: false,
+      role: 'admin',
+      roles: ['admin'],
+      permissions: ['read:user:all'],
+      tier: 'pro'
+    },
+    ...{ created_at: '2020-01-01T00:00:00Z', deleted_at: null, email_verified: true, password_hash: 'x' }
+  }
+  const { world, people } = await setStage(app)
+  const before = await rows()
+  for (const [name, { verdicts, body }] of Object.entries(matrix)) {
+    if (body === undefined || verdicts.includes(415)) continue
+    for (const who of ['owner', 'admin'] as const) {
+      if (![200, 201, 204].includes(verdicts[callers.indexOf(who)] ?? 0) && verdicts[0] === 401) continue
+      for (const [field, value] of Object.entries(privileged)) {
+        for (const payload of withField(body(world), field, value)) {
+          const answer = await send(name, world, people[who].headers, payload)
+          t.equal(answer.statusCode, 422, `${who}: ${name} ${JSON.stringify(payload)}`)
+        }
+      }
+    }
+  }
+  t.same(await rows(), before)
+
+  /** The rows that people and their powers consist of. */
+  async function rows() {
+    const users = await app.db.selectFrom('users').selectAll().orderBy('id').execute()
+    const roles = await app.db.selectFrom('roles').selectAll().orderBy('id').execute()
+    const todos = await app.db.selectFrom('todos').selectAll().orderBy('id').execute()
+    const permissions = await app.db.selectFrom('permissions').selectAll().orderBy('id').execute()
+    const held = await app.db.selectFrom('user_roles').selectAll().orderBy('user_id').orderBy('role_id').execute()
+    return { users, roles, todos, permissions, held }
+  }
+})
+
+/** The body with one more field, in itself and in the items of its list; a field that it has anyway is no intruder. */
+function withField(body: object, field: string, value: unknown): object[] {
+  const bodies = field in body ? [] : [{ ...body, [field]: value }]
+  for (const [name, items] of Object.entries(body)) {
+    const [item] = Array.isArray(items) ? items : []
+    if (typeof item === 'object' && !(field in item)) bodies.push({ ...body, [name]: [{ ...item, [field]: value }] })
+  }
+  return bodies
+}
+
 t.test('a route that declares no access stops the start, by name', async (t) => {
   const app = await buildTestApp(t)
   app.get('/forgotten', async () => 'open to all')

@@ -51,7 +51,12 @@ export const repeated = (field: string): Step => ({
 /** Whether no item before had this id, however it is spelt. */
 export function firstOfEach() {
   const seen = new Set<string>()
-  return (id: string) => seen.size < seen.add(id.toLowerCase()).size
+  return (spelling: string) => {
+    const id = spelling.toLowerCase()
+    if (seen.has(id)) return false
+    seen.add(id)
+    return true
+  }
 }
 
 /** What was thrown for the caller; anything else is no matter of one item. */

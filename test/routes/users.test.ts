@@ -1,0 +1,196 @@
+import { sql } from 'kysely'
+import t from 'tap'
+import { signIn, signUp, startApp } from '../support/app.ts'
+import { administrator, caller, person, roleWith } from '../support/people.ts'
+
+const app = await startApp(t)
+const admin = await administrator(app)
+const fresh = () => `n${crypto.randomUUID().slice(0, 12)}`
+const account = (username = fresh()) => ({ username, email: `${username}@example.com`, password: `Of-${username}` })
+const rowOf = (id: string) => app.db.selectFrom('users').selectAll().where('public_id', '=', id).executeTakeFirst()
+const signInStatus = async ({ email, password }: { email: string; password: string }) => {
+  const payload = { identifier: email, password }
+  return (await app.inject({ method: 'POST', url: '/api/v1/auth/login', payload })).statusCode
+}
+
+t.test('an administrator creates, reads and changes a user', async (t) => {
+  const wanted = { ...account(), name: 'Ada', is_verified: true }
+  const created = await admin.as.post('/users', wanted)
+  t.equal(created.statusCode, 201, created.body)
+  const { password: _, ...shown } = wanted
+  const { data } = created.json()
+  t.match(data, { ...shown, roles: ['user'], is_active: true })
+  t.notMatch(created.body, /hash|user_id|is_admin/)
+  t.equal(created.headers.location, `/api/v1/users/${data.id}`)
+  t.same((await admin.as.get(`/users/${data.id}`)).json().data, data)
+  t.equal(await signInStatus(wanted), 200)
+
+  const email = `NEW-${wanted.email}`
+  const changed = await admin.as.patch(`/users/${data.id}`, { email, name: null, is_verified: false })
+  t.match(changed.json().data, {
+    email: email.toLowerCase(),
+    name: null,
+    is_verified: false,
+    username: wanted.username
+  })
+  for (const [bad, status] of [
+    [{}, 422],
+    [{ password: 'Another-1' }, 422],
+    [{ username: '-dash' }, 422],
+    [{ email: admin.email.toUpperCase() }, 409],
+    [{ username: admin.username }, 409]
+  ] as const) {
+    t.equal((await admin.as.patch(`/users/${data.id}`, bad)).statusCode, status, JSON.stringify(bad))
+  }
+  t.equal((await admin.as.post('/users', { ...account(), password: 'short' })).json().errors[0].field, 'password')
+  const actions = await app.db
+    .selectFrom('audit_events')
+    .select('action')
+    .where('target_id', '=', data.id)
+    .orderBy('id')
+    .execute()
+  t.same(
+    actions.map(({ action }) => action),
+    ['user.created', 'user.updated', 'email.changed']
+  )
+})
+
+t.test(
+  'Z09 a user is public but for their address and standing, which they and readers of all users see',
+  async (t) => {
+    const user = await person(app)
+    const reader = await person(app, [(await roleWith(app, ['read:user:all'])).name])
+    const path = `/users/${user.id}`
+    for (const as of [caller(app, {}), (await person(app)).as]) {
+      const { data } = (await as.get(path)).json()
+      t.same(Object.keys(data).sort(), ['created_at', 'id', 'name', 'profile_image_url', 'username'])
+    }
+    for (const as of [user.as, reader.as, admin.as]) {
+      t.match((await as.get(path)).json().data, { email: user.email, is_active: true, roles: ['user'] })
+    }
+    await admin.as.patch(path, { is_active: false })
+    t.equal((await caller(app, {}).get(path)).statusCode, 404, 'a deactivated one is not public')
+    t.equal((await reader.as.get(path)).json().data.is_active, false)
+  }
+)
+
+t.test('A13 a deactivated user is out at once, and comes back only by signing in', async (t) => {
+  const user = await signUp(app)
+  const as = caller(app, user.headers)
+  const refresh = () => as.post('/auth/refresh', { refresh_token: user.refreshToken })
+  t.equal((await as.get('/users/me')).statusCode, 200)
+  t.equal((await admin.as.patch(`/users/${user.id.toUpperCase()}`, { is_active: false })).statusCode, 200)
+
+  for (const isActive of [false, true]) {
+    t.equal((await as.get('/users/me')).statusCode, 401)
+    t.equal((await refresh()).statusCode, 401)
+    t.equal(await signInStatus(user), isActive ? 200 : 403)
+    await admin.as.patch(`/users/${user.id}`, { is_active: true })
+  }
+  t.equal((await caller(app, (await signIn(app, user)).headers).get('/users/me')).statusCode, 200)
+})
+
+t.test('A12 a deleted user is out at once, their names are free, and restoring brings them back', async (t) => {
+  const user = await signUp(app)
+  const as = caller(app, user.headers)
+  t.equal((await as.get('/users/me')).statusCode, 200)
+  const path = `/users/${user.id}`
+  t.equal((await admin.as.delete(`/users/${user.id.toUpperCase()}`)).statusCode, 204)
+
+  t.equal((await as.get('/users/me')).statusCode, 401)
+  t.equal((await as.post('/auth/refresh', { refresh_token: user.refreshToken })).statusCode, 401)
+  t.equal(await signInStatus(user), 401)
+  for (const answer of [
+    admin.as.get(path),
+    admin.as.patch(path, { name: 'x' }),
+    admin.as.delete(path),
+    admin.as.get(`${path}/sessions`)
+  ]) {
+    t.equal((await answer).statusCode, 404, 'Z10')
+  }
+
+  const namesake = await admin.as.post('/users', {
+    email: user.email,
+    username: user.username,
+    password: 'Other-secret-1'
+  })
+  t.equal(namesake.statusCode, 201)
+  t.equal((await admin.as.post(`${path}/restore`)).statusCode, 409)
+  t.equal((await admin.as.delete(`/users/${namesake.json().data.id}?hard=true`)).statusCode, 204)
+  t.match((await admin.as.post(`${path}/restore`)).json().data, { id: user.id, email: user.email, roles: ['user'] })
+  t.equal((await admin.as.post(`${path}/restore`)).statusCode, 404)
+  t.equal(await signInStatus(user), 200)
+})
+
+t.test('people delete their own account', async (t) => {
+  const user = await signUp(app)
+  const as = caller(app, user.headers)
+  t.equal((await as.delete('/users/me')).statusCode, 204)
+  t.equal((await as.get('/users/me')).statusCode, 401)
+  t.ok((await rowOf(user.id))?.deleted_at)
+  t.equal((await signUp(app, user.username)).username, user.username, 'the names are free')
+})
+
+t.test('a hard deletion leaves no row behind that hung on the user', async (t) => {
+  const { rows: references } = await sql<{ table: string; column: string; rule: string }>`
+    select conrelid::regclass::text as table, attname as column, confdeltype as rule
+    from pg_constraint join pg_attribute on attrelid = conrelid and attnum = any(conkey)
+    where contype = 'f' and confrelid = 'users'::regclass order by 1, 2`.execute(app.db)
+  t.ok(references.length >= 3)
+  for (const { table, column, rule } of references) t.match(rule, /^[cn]$/, `${table}.${column} goes or lets go`)
+
+  const user = await person(app)
+  await user.as.post('/todos', { title: 'Mine' })
+  t.equal((await admin.as.delete(`/users/${user.id}?hard=true`)).statusCode, 204)
+  t.equal((await user.as.get('/users/me')).statusCode, 401)
+  t.equal(await rowOf(user.id), undefined)
+  for (const { table, column } of references) {
+    const { rows } = await sql`select from ${sql.table(table)} where ${sql.ref(column)} = ${user.user_id}`.execute(
+      app.db
+    )
+    t.equal(rows.length, 0, `${table}.${column}`)
+  }
+
+  const hidden = await person(app)
+  await admin.as.delete(`/users/${hidden.id}`)
+  t.equal((await admin.as.delete(`/users/${hidden.id}?hard=true`)).statusCode, 204, 'one that was deleted softly')
+  t.equal(await rowOf(hidden.id), undefined)
+})
+
+t.test('an administrator sees and ends the sessions of a user', async (t) => {
+  const user = await person(app)
+  const other = await person(app)
+  const { data } = (await admin.as.get(`/users/${user.id}/sessions`)).json()
+  t.match(data, [{ id: user.session_id, current: false }])
+  t.equal((await admin.as.delete(`/users/${other.id}/sessions/${user.session_id}`)).statusCode, 404, 'not theirs')
+  t.equal((await user.as.get('/users/me')).statusCode, 200)
+  t.equal((await admin.as.delete(`/users/${user.id}/sessions/${user.session_id.toUpperCase()}`)).statusCode, 204)
+  t.equal((await user.as.get('/users/me')).statusCode, 401)
+  t.equal((await admin.as.delete(`/users/${user.id}/sessions/${user.session_id}`)).statusCode, 404)
+})
+
+t.test('P08 one address in two spellings never makes two accounts', async (t) => {
+  const { email, username, password } = account()
+  t.equal((await admin.as.post('/users', { email, username, password })).statusCode, 201)
+  const at = email.indexOf('@')
+  for (const spelling of [email.toUpperCase(), `${email.slice(0, at)}@EXAMPLE.com`]) {
+    t.equal((await admin.as.post('/users', { ...account(), email: spelling })).statusCode, 409, spelling)
+  }
+  for (const lookalike of [
+    email.replace('n', 'ո'),
+    email.replace('example', 'ехample'),
+    email.replace('@', '＠'),
+    `${email}\u200b`
+  ]) {
+    t.equal((await admin.as.post('/users', { ...account(), email: lookalike })).statusCode, 422, lookalike)
+  }
+  for (const spelling of [username.toUpperCase(), username.replace('n', 'ｎ')]) {
+    t.equal((await admin.as.post('/users', { ...account(), username: spelling })).statusCode, 409, spelling)
+  }
+})
+
+t.test('50 identical creations at once give one 201, the rest 409', async (t) => {
+  const payload = account()
+  const answers = await Promise.all(Array.from({ length: 50 }, () => admin.as.post('/users', payload)))
+  t.same(answers.map(({ statusCode }) => statusCode).sort(), [201, ...Array(49).fill(409)])
+})
