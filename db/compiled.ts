@@ -6,6 +6,11 @@ export interface CompiledOptions {
    * cheaper and needs no free one. It fails after 2 s. Default `false`.
    */
   shortRead?: boolean
+  /**
+   * Which plan is good depends on the values (a search): the server plans each run anew instead of settling for one.
+   * It takes a fraction of a millisecond there. Default `false`.
+   */
+  replan?: boolean
 }
 
 export interface Compiled<DB, Values, Row> {
@@ -15,8 +20,9 @@ export interface Compiled<DB, Values, Row> {
   executeTakeFirstOrThrow(db: Kysely<DB>, values: Values): Promise<Row>
 }
 
-/** Read by the database plugin; a registered symbol, so that neither has to import the other. */
+/** Read by the database plugin; registered symbols, so that neither has to import the other. */
 const SHORT_READ = Symbol.for('database.shortRead')
+const REPLAN = Symbol.for('database.replan')
 
 /** Stands for a value while the query is built. */
 class Placeholder {
@@ -39,7 +45,7 @@ class Placeholder {
  */
 export function compiled<DB, Values extends object, Row>(
   build: (db: Kysely<DB>, values: Values) => Compilable<Row>,
-  { shortRead = false }: CompiledOptions = {}
+  { shortRead = false, replan = false }: CompiledOptions = {}
 ): Compiled<DB, Values, Row> {
   let template: { query: CompiledQuery<Row>; bind: (values: Values) => unknown[] } | undefined
 
@@ -55,7 +61,8 @@ export function compiled<DB, Values extends object, Row>(
     const placeholders = new Proxy({}, { get: (_, name) => new Placeholder(String(name)) }) as Values
     const query = build(db, placeholders).compile()
     if (shortRead) assertShortRead(query)
-    return { query: shortRead ? { ...query, [SHORT_READ]: true } : query, bind: binder<Values>(query.parameters) }
+    const marks = { ...(shortRead && { [SHORT_READ]: true }), ...(replan && { [REPLAN]: true }) }
+    return { query: { ...query, ...marks }, bind: binder<Values>(query.parameters) }
   }
 
   return {

@@ -18,7 +18,7 @@ export type SortOrder<Column extends string = string> = ReadonlyArray<readonly [
 
 /** Where a walk through a list goes on, as the query string says it. */
 export interface CursorRequest {
-  cursor?: string
+  cursor?: string | undefined
   limit: number
 }
 

@@ -1,6 +1,6 @@
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import type { PageResult } from '../plugins/envelope/index.ts'
-import { compiled } from './compiled.ts'
+import { type CompiledOptions, compiled } from './compiled.ts'
 import type { SortColumn, SortOrder } from './cursor-list.ts'
 
 /** Which page, as the query string says it. */
@@ -9,7 +9,7 @@ export interface PageRequest {
   items_per_page: number
 }
 
-export interface PageListOptions {
+export interface PageListOptions extends Pick<CompiledOptions, 'replan'> {
   /** Rows that are counted, and that pages reach, at most. What lies behind is for `cursorList`. Default 10 000. */
   maxRows?: number
 }
@@ -28,14 +28,12 @@ export type PageList<DB, Values, Row> = (
 export function pageList<DB, Values extends object, From, TB extends keyof From, Row>(
   build: (db: Kysely<DB>, values: Values) => SelectQueryBuilder<From, TB, Row>,
   order: SortOrder<SortColumn<From, TB>>,
-  { maxRows = 10_000 }: PageListOptions = {}
+  { maxRows = 10_000, ...options }: PageListOptions = {}
 ): PageList<DB, Values, Row> {
-  const rows = compiled((db: Kysely<DB>, values: Values & { limit: number; offset: number }) =>
-    order
-      .reduce((query, [column, direction]) => query.orderBy(sql.ref(column), direction), build(db, values))
-      .limit(values.limit)
-      .offset(values.offset)
-  )
+  const rows = compiled((db: Kysely<DB>, values: Values & { limit: number; offset: number }) => {
+    const query = build(db, values).limit(values.limit).offset(values.offset)
+    return order.reduce((query, [column, direction]) => query.orderBy(sql.ref(column), direction), query)
+  }, options)
   const count = compiled((db: Kysely<DB>, values: Values) => {
     const counted = build(db, values)
       .clearSelect()
@@ -44,7 +42,7 @@ export function pageList<DB, Values extends object, From, TB extends keyof From,
     const rows = sql<number>`(select count(*) from (${counted}) as counted)`.as('rows')
     // While the tables are open, the compiler cannot tell what a selection comes to.
     return db.selectNoFrom(rows).$castTo<{ rows: number }>()
-  })
+  }, options)
 
   return async (db, values, { page, items_per_page }) => {
     const offset = (page - 1) * items_per_page

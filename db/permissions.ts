@@ -9,7 +9,9 @@ export const permissionCodes = [
   ...['create:user_role:all', 'read:user_role:all', 'delete:user_role:all'],
   ...['create:role_permission:all', 'read:role_permission:all', 'delete:role_permission:all'],
   ...['read:session:all', 'delete:session:all'],
-  'read:audit_event:all'
+  'read:audit_event:all',
+  ...['create:post:me', 'update:post:me', 'delete:post:me', 'delete:post:all'],
+  ...['create:item:me', 'read:item:me', 'update:item:me', 'delete:item:me']
 ] as const
 
 export type PermissionCode = (typeof permissionCodes)[number]

@@ -68,12 +68,31 @@ export interface TodosTable extends Resource {
   deleted_at: NullableTimestamp
 }
 
+export interface PostsTable extends Resource {
+  owner_id: number
+  title: string
+  text: string
+  media_url: string | null
+  deleted_at: NullableTimestamp
+}
+
+export type ItemStatus = 'draft' | 'active' | 'archived'
+
+export interface ItemsTable extends Resource {
+  owner_id: number
+  title: string
+  description: string | null
+  status: ColumnType<ItemStatus, ItemStatus | undefined, ItemStatus>
+}
+
 /** Every table of the service. */
 export interface Database {
   audit_events: AuditEventsTable
   changes: ChangesTable
   idempotency_keys: IdempotencyKeysTable
+  items: ItemsTable
   permissions: PermissionsTable
+  posts: PostsTable
   role_permissions: RolePermissionsTable
   roles: RolesTable
   sessions: SessionsTable

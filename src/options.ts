@@ -100,6 +100,8 @@ export const docs = (config: Config, app: FastifyInstance): DocsOptions => ({
     { name: 'roles', description: 'Roles and what they permit' },
     { name: 'audit', description: 'What happened, and who did it' },
     { name: 'todos', description: 'Private lists of things to do' },
+    { name: 'posts', description: 'What users publish' },
+    { name: 'items', description: 'A catalogue: drafts, search, long lists' },
     { name: 'service', description: 'What this service is' },
     { name: 'health', description: 'Whether it runs and can take traffic' },
     { name: 'metrics', description: 'Figures for monitoring' }

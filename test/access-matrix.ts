@@ -3,6 +3,9 @@ import { PASSWORD } from './support/people.ts'
 /** What the row's path and body may name: all of it belongs to the owner, or is there to be changed by who may. */
 export interface World {
   user_id: string
+  username: string
+  post_id: string
+  item_id: string
   session_id: string
   todo_id: string
   role_id: string
@@ -45,6 +48,8 @@ const all = (status: number, body?: Body) => row(status, status, status, status,
 const self = (status: number, body?: Body) => row(401, status, status, status, status, body)
 /** Others' private things answer like absent ones, to administrators too. */
 const own = (status: number, body?: Body) => row(401, status, 404, 404, 404, body)
+/** Public things under their author's name, which nobody else writes under, not even an administrator. */
+const authored = (status: number, body?: Body) => row(401, status, 403, 403, 403, body)
 /** For who holds the permission, as moderators do. */
 const moderated = (status: number, body?: Body) => row(401, 403, 403, status, status, body)
 /** For administrators, as long as no role grants it. */
@@ -121,5 +126,21 @@ export const matrix: Record<string, Row> = {
   'POST /api/v1/todos': self(201, { title: 'New' }),
   'GET /api/v1/todos/{todo_id}': own(200),
   'PATCH /api/v1/todos/{todo_id}': own(200, { title: 'New' }),
-  'DELETE /api/v1/todos/{todo_id}': own(204)
+  'DELETE /api/v1/todos/{todo_id}': own(204),
+
+  'GET /api/v1/users/{username}/posts': all(200),
+  'POST /api/v1/users/{username}/posts': authored(201, { title: 'New', text: 'New' }),
+  'GET /api/v1/users/{username}/posts/{post_id}': all(200),
+  'PATCH /api/v1/users/{username}/posts/{post_id}': authored(200, { title: 'New' }),
+  'DELETE /api/v1/users/{username}/posts/{post_id}': authored(204),
+
+  'GET /api/v1/items': all(200),
+  'POST /api/v1/items': self(201, { title: 'New' }),
+  'GET /api/v1/items/mine': self(200),
+  'GET /api/v1/items/search': all(422), // without a text to find
+  'GET /api/v1/items/{item_id}': all(200), // active; test/routes/items has the drafts
+  'PATCH /api/v1/items/{item_id}': own(200, { title: 'New' }),
+  'DELETE /api/v1/items/{item_id}': own(204),
+  'POST /api/v1/items/{item_id}/activate': own(409), // as it is already
+  'POST /api/v1/items/{item_id}/archive': own(200)
 }

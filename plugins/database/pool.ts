@@ -4,7 +4,7 @@ import type { Echo } from './backend.ts'
 import { acquireError, isConnectionLost, statementError } from './connection-errors.ts'
 import { isStaleStatement } from './errors.ts'
 import type { RunSingle } from './executor.ts'
-import type { Statements } from './statements.ts'
+import { type Statements, toMarkedQuery } from './statements.ts'
 
 const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 
@@ -57,13 +57,13 @@ export function kyselyPool(pool: pg.Pool, statements: Statements, echo: Echo | u
  * A statement with a stale plan was not run: it runs again, under a new name.
  */
 export function runSingleOn(pool: pg.Pool, statements: Statements, echo: Echo | undefined): RunSingle {
-  const run: RunSingle = ({ sql, parameters }) =>
+  const run: RunSingle = (query) =>
     new Promise((resolve, reject) => {
       pool.connect((connectError, client, release) => {
         if (client === undefined) return reject(acquireError(connectError ?? new Error('No connection')))
         const startedAt = performance.now()
-        client.query(statements.toQuery(sql, parameters), (error: Error | null, result) => {
-          echo?.(sql, startedAt)
+        client.query(toMarkedQuery(statements, query), (error: Error | null, result) => {
+          echo?.(query.sql, startedAt)
           if (error === null) {
             release(client.getTransactionStatus() !== 'I')
             return resolve(toResult(result))

@@ -1,7 +1,19 @@
+import type { CompiledQuery } from 'kysely'
 import type { QueryConfig } from 'pg'
 
 /** Beyond this many texts statements stay unnamed: each name costs memory on every connection of the server. */
 const MAX_NAMES = 500
+
+/**
+ * Marks a compiled query whose best plan depends on its values: without a name the server plans it at each run. A
+ * registered symbol, as for short reads.
+ */
+const REPLAN = Symbol.for('database.replan')
+
+/** A query outside transactions: whoever compiled it may have marked it. */
+export function toMarkedQuery(statements: Statements, query: CompiledQuery): QueryConfig {
+  return (REPLAN in query ? unnamedStatements : statements).toQuery(query.sql, query.parameters)
+}
 
 /** Turns SQL and values into what node-postgres runs; parameterised texts get a name, so the server plans them once. */
 export interface Statements {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import { Kysely, PGliteDialect } from 'kysely'
 import { migrateUp } from '../../db/migrate.ts'
 
@@ -31,7 +32,7 @@ export function emptyDump(): Promise<Blob> {
 /** The same with all migrations. */
 export function migratedDump(): Promise<Blob> {
   return cached(`migrated-${pgliteVersion()}-${schemaHash()}.tar`, async () => {
-    const pglite = await PGlite.create({ loadDataDir: await emptyDump() })
+    const pglite = await PGlite.create({ loadDataDir: await emptyDump(), extensions: { pg_trgm } })
     await migrateUp(new Kysely({ dialect: new PGliteDialect({ pglite }) }))
     return dumpAndClose(pglite)
   })

@@ -25,6 +25,16 @@ export async function setStage(app: FastifyInstance): Promise<Stage> {
       .values({ owner_id: owner.user_id, title: 'Mine' })
       .returning('public_id')
       .executeTakeFirstOrThrow()
+    const post = await app.db
+      .insertInto('posts')
+      .values({ owner_id: owner.user_id, title: 'Mine', text: 'Read me' })
+      .returning('public_id')
+      .executeTakeFirstOrThrow()
+    const item = await app.db
+      .insertInto('items')
+      .values({ owner_id: owner.user_id, title: 'Mine', status: 'active' })
+      .returning('public_id')
+      .executeTakeFirstOrThrow()
     await app.db.insertInto('permissions').values({ code: other_permission }).execute()
     const deleted = await person(app)
     await app.db
@@ -34,6 +44,9 @@ export async function setStage(app: FastifyInstance): Promise<Stage> {
       .execute()
     const world = {
       user_id: owner.id,
+      username: owner.username,
+      post_id: post.public_id,
+      item_id: item.public_id,
       session_id: owner.session_id,
       todo_id: todo.public_id,
       role_id: plain.id,

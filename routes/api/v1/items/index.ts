@@ -1,0 +1,185 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import type { CursorOptions } from '../../../../db/cursors.ts'
+import { containing } from '../../../../db/search.ts'
+import { invalid, NotFound } from '../../../../plugins/envelope/errors.ts'
+import {
+  cursorPage,
+  envelope,
+  errors,
+  listEnvelope,
+  page,
+  pageEnvelope,
+  success
+} from '../../../../plugins/envelope/schema.ts'
+import { columns, findItem, items, listItems, listOwnItems, searchItems, searchNewestItems, seenBy } from './queries.ts'
+import { Item, ItemCreate, ItemParams, ItemQuery, ItemSearch, ItemUpdate, OwnItemQuery } from './schema.ts'
+import status from './status.ts'
+
+const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }) => {
+  await app.register(status)
+
+  app.get(
+    '',
+    {
+      config: { auth: 'optional' },
+      schema: {
+        operationId: 'listItems',
+        tags: ['items'],
+        summary: 'List items',
+        description:
+          'What is published, never drafts. In pages, which reach the first 10 000, or with `limit` and `cursor`, which reach all at the same cost.',
+        querystring: ItemQuery,
+        response: { 200: listEnvelope(Item) }
+      }
+    },
+    async ({ principal, query }) => {
+      const { status, sort, cursor, limit, page: number, items_per_page } = query
+      const { byPage, byCursor } = listItems[sort]
+      if (cursor === undefined && limit === undefined) {
+        const found = await byPage(app.db, { status }, { page: number ?? 1, items_per_page: items_per_page ?? 10 })
+        return page('Items', { ...found, data: found.data.map(seenBy(principal)) })
+      }
+      if (number !== undefined || items_per_page !== undefined)
+        throw invalid('page', 'does not go with cursor or limit')
+      const found = await byCursor(app.db, cursors, { status }, { cursor, limit: limit ?? 10 })
+      return cursorPage('Items', { ...found, data: found.data.map(seenBy(principal)) })
+    }
+  )
+
+  app.get(
+    '/mine',
+    {
+      config: { auth: { permission: 'read:item:me' } },
+      schema: {
+        operationId: 'listOwnItems',
+        tags: ['items'],
+        summary: 'List own items',
+        description: 'Those of the caller in any status, newest first.',
+        querystring: OwnItemQuery,
+        response: { 200: pageEnvelope(Item) }
+      }
+    },
+    async ({ caller, query: { status = null, ...request } }) => {
+      const found = await listOwnItems(app.db, { owner_id: caller.user_id, status }, request)
+      return page('Your items', { ...found, data: found.data.map(seenBy(caller)) })
+    }
+  )
+
+  app.get(
+    '/search',
+    {
+      config: { auth: 'optional' },
+      schema: {
+        operationId: 'searchItems',
+        tags: ['items'],
+        summary: 'Search items',
+        description:
+          'Active items with this text in title or description, newest first; pages reach the first 1000. Text without three letters or digits in a row is looked for in the newest 10 000 only.',
+        querystring: ItemSearch,
+        response: { 200: pageEnvelope(Item) }
+      }
+    },
+    async ({ principal, query: { q, ...request } }) => {
+      const search = /[\p{L}\p{N}]{3}/u.test(q) ? searchItems : searchNewestItems
+      const found = await search(app.db, { pattern: containing(q) }, request)
+      return page('Items', { ...found, data: found.data.map(seenBy(principal)) })
+    }
+  )
+
+  app.post(
+    '',
+    {
+      config: { auth: { permission: 'create:item:me' }, audit: 'item.created' },
+      schema: {
+        operationId: 'createItem',
+        tags: ['items'],
+        summary: 'Create an item',
+        description: 'A draft, unless it is to be active at once.',
+        body: ItemCreate,
+        response: { 201: envelope(Item) }
+      }
+    },
+    async (request, reply) => {
+      const { caller } = request
+      const { status, body, location } = await request.transaction(async (trx) => {
+        const item = await items.create(trx, { ...request.body, owner_id: caller.user_id }, columns)
+        const location = `/api/v1/items/${item.id}`
+        return { status: 201, body: success('Item created successfully', seenBy(caller)(item)), location }
+      })
+      return reply.code(status).header('location', location).send(body)
+    }
+  )
+
+  app.get(
+    '/:item_id',
+    {
+      config: { auth: 'optional' },
+      schema: {
+        operationId: 'getItem',
+        tags: ['items'],
+        summary: 'Read an item',
+        description: 'Drafts answer like absent ones, except to their owner.',
+        params: ItemParams,
+        response: { 200: envelope(Item), ...errors(404) }
+      }
+    },
+    async ({ principal, params }) => {
+      const viewer = principal?.user_id ?? null
+      const item = await findItem.executeTakeFirst(app.db, { id: params.item_id, viewer })
+      if (item === undefined) throw new NotFound('Item not found')
+      return success('Item', seenBy(principal)(item))
+    }
+  )
+
+  app.patch(
+    '/:item_id',
+    {
+      config: { auth: { permission: 'update:item:me' }, audit: 'item.updated' },
+      schema: {
+        operationId: 'updateItem',
+        tags: ['items'],
+        summary: 'Change an item',
+        description: 'Only the sent fields change; `null` clears the description. The status has verbs of its own.',
+        params: ItemParams,
+        body: ItemUpdate,
+        response: { 200: envelope(Item), ...errors(404) }
+      }
+    },
+    async (request) => {
+      const { caller, params } = request
+      const { body } = await request.transaction(async (trx) => {
+        const own = { public_id: params.item_id, owner_id: caller.user_id }
+        const item = await items.update(trx, own, request.body, columns)
+        if (item === undefined) throw new NotFound('Item not found')
+        return { status: 200, body: success('Item updated successfully', seenBy(caller)(item)) }
+      })
+      return body
+    }
+  )
+
+  app.delete(
+    '/:item_id',
+    {
+      config: { auth: { permission: 'delete:item:me' }, audit: 'item.deleted' },
+      schema: {
+        operationId: 'deleteItem',
+        tags: ['items'],
+        summary: 'Delete an item',
+        description: 'For good.',
+        params: ItemParams,
+        response: { 204: Type.Null({ description: 'Deleted' }), ...errors(404) }
+      }
+    },
+    async (request, reply) => {
+      const own = { public_id: request.params.item_id, owner_id: request.caller.user_id }
+      await request.transaction(async (trx) => {
+        if ((await items.hardDelete(trx, own)) === 0) throw new NotFound('Item not found')
+        return { status: 204, body: null }
+      })
+      return reply.code(204).send(null)
+    }
+  )
+}
+
+export default routes

@@ -1,0 +1,142 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { normalizeUsername } from '../../../../../../db/users.ts'
+import { PermissionDenied } from '../../../../../../plugins/auth/errors.ts'
+import type { Principal } from '../../../../../../plugins/auth/index.ts'
+import { Forbidden, NotFound } from '../../../../../../plugins/envelope/errors.ts'
+import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../../../plugins/envelope/schema.ts'
+import { columns, findAuthor, findPost, listPosts, posts } from './queries.ts'
+import { AuthorParams, Deletion, Post, PostCreate, PostParams, PostUpdate } from './schema.ts'
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+  app.get(
+    '',
+    {
+      config: { auth: 'public' },
+      schema: {
+        operationId: 'listPosts',
+        tags: ['posts'],
+        summary: 'List posts',
+        description: 'What a user published, newest first. Anybody may read.',
+        params: AuthorParams,
+        querystring: PageQuery,
+        response: { 200: pageEnvelope(Post), ...errors(404) }
+      }
+    },
+    async ({ params, query }) => {
+      const owner_id = await findAuthor(app.db, usernameOf(params))
+      if (owner_id === undefined) throw new NotFound('User not found')
+      return page('Posts', await listPosts(app.db, { owner_id }, query))
+    }
+  )
+
+  app.post(
+    '',
+    {
+      config: { auth: { permission: 'create:post:me' }, audit: 'post.created' },
+      schema: {
+        operationId: 'createPost',
+        tags: ['posts'],
+        summary: 'Publish a post',
+        description: 'Under one’s own username only.',
+        params: AuthorParams,
+        body: PostCreate,
+        response: { 201: envelope(Post) }
+      }
+    },
+    async (request, reply) => {
+      const { user_id, username } = asAuthor(request)
+      const { status, body, location } = await request.transaction(async (trx) => {
+        const post = await posts.create(trx, { ...request.body, owner_id: user_id }, columns)
+        const location = `/api/v1/users/${username}/posts/${post.id}`
+        return { status: 201, body: success('Post created successfully', post), location }
+      })
+      return reply.code(status).header('location', location).send(body)
+    }
+  )
+
+  app.get(
+    '/:post_id',
+    {
+      config: { auth: 'public' },
+      schema: {
+        operationId: 'getPost',
+        tags: ['posts'],
+        summary: 'Read a post',
+        description: 'One post, found under the name of its author only.',
+        params: PostParams,
+        response: { 200: envelope(Post), ...errors(404) }
+      }
+    },
+    async ({ params }) => {
+      const post = await findPost.executeTakeFirst(app.db, { id: params.post_id, username: usernameOf(params) })
+      if (post === undefined) throw new NotFound('Post not found')
+      return success('Post', post)
+    }
+  )
+
+  app.patch(
+    '/:post_id',
+    {
+      config: { auth: { permission: 'update:post:me' }, audit: 'post.updated' },
+      schema: {
+        operationId: 'updatePost',
+        tags: ['posts'],
+        summary: 'Change a post',
+        description: 'Only the sent fields change; `null` clears the media URL. One’s own posts only.',
+        params: PostParams,
+        body: PostUpdate,
+        response: { 200: envelope(Post), ...errors(404) }
+      }
+    },
+    async (request) => {
+      const own = { public_id: request.params.post_id, owner_id: asAuthor(request).user_id }
+      const { body } = await request.transaction(async (trx) => {
+        const post = await posts.update(trx, own, request.body, columns)
+        if (post === undefined) throw new NotFound('Post not found')
+        return { status: 200, body: success('Post updated successfully', post) }
+      })
+      return body
+    }
+  )
+
+  app.delete(
+    '/:post_id',
+    {
+      config: { auth: { permission: 'delete:post:me' }, audit: 'post.deleted' },
+      schema: {
+        operationId: 'deletePost',
+        tags: ['posts'],
+        summary: 'Delete a post',
+        description: 'It disappears for everybody. Administrators may remove anybody’s post for good.',
+        params: PostParams,
+        querystring: Deletion,
+        response: { 204: Type.Null({ description: 'Deleted' }), ...errors(404) }
+      }
+    },
+    async (request, reply) => {
+      const { post_id: public_id } = request.params
+      const { hard } = request.query
+      if (hard && !request.can('delete:post:all')) throw new PermissionDenied(['delete:post:all'])
+      const owner_id = hard ? await findAuthor(app.db, usernameOf(request.params)) : asAuthor(request).user_id
+      if (owner_id === undefined) throw new NotFound('User not found')
+      await request.transaction(async (trx) => {
+        const deleted = await posts[hard ? 'hardDelete' : 'delete'](trx, { public_id, owner_id })
+        if (deleted === 0) throw new NotFound('Post not found')
+        return { status: 204, body: null }
+      })
+      return reply.code(204).send(null)
+    }
+  )
+}
+
+/** As stored; what is no username is nobody's. */
+const usernameOf = (params: { username: string }) => normalizeUsername(params.username) ?? ''
+
+/** @throws Forbidden under a name that is not the caller's */
+function asAuthor({ caller, params }: { caller: Principal; params: { username: string } }): Principal {
+  if (usernameOf(params) !== caller.username) throw new Forbidden('Posts are written under one’s own username only')
+  return caller
+}
+
+export default routes
