@@ -1,3 +1,4 @@
+import * as oauth from 'oauth4webapi'
 import t from 'tap'
 import { signUp, startApp } from '../support/app.ts'
 
@@ -55,8 +56,62 @@ t.test('the token endpoint speaks RFC 6749', async (t) => {
     })
   }
 
-  await t.test('JSON is refused', async (t) => {
+  await t.test('JSON is refused, and what is no body at all', async (t) => {
     const answer = await app.inject({ method: 'POST', url: '/api/v1/auth/token', payload: password })
     t.equal(answer.statusCode, 415)
+    t.equal(answer.headers['cache-control'], 'no-store')
+    for (const payload of ['', '&', '=', 'grant_type']) {
+      const empty = await post(payload)
+      t.match([empty.statusCode, empty.json().error], [400, 'invalid_request'], JSON.stringify(payload))
+    }
+    const bare = await app.inject({ method: 'POST', url: '/api/v1/auth/token' })
+    t.match([bare.statusCode, bare.json().error], [400, 'invalid_request'])
+  })
+
+  await t.test('a strict OAuth client takes the answers and understands the errors', async (t) => {
+    const issuer = await app.listen({ port: 0, host: '127.0.0.1' })
+    const server = { issuer, token_endpoint: `${issuer}/api/v1/auth/token` }
+    const client = { client_id: 'notes-app' }
+    const plain = { [oauth.allowInsecureRequests]: true }
+    const emptyBasic: oauth.ClientAuth = (_server, _client, _body, headers) =>
+      headers.set('authorization', 'Basic Og==')
+    const grant = async (type: string, parameters: Record<string, string>, auth = oauth.None()) =>
+      oauth.processGenericTokenEndpointResponse(
+        server,
+        client,
+        await oauth.genericTokenEndpointRequest(server, client, auth, type, parameters, plain)
+      )
+    const refresh = async (token: string, auth = oauth.None()) =>
+      oauth.processRefreshTokenResponse(
+        server,
+        client,
+        await oauth.refreshTokenGrantRequest(server, client, auth, token, plain)
+      )
+    const person = await signUp(app)
+    const proof = { username: person.email, password: person.password }
+
+    for (const auth of [oauth.None(), emptyBasic, oauth.ClientSecretBasic('any'), oauth.ClientSecretPost('any')]) {
+      const granted = await grant('password', proof, auth)
+      t.match(granted, { token_type: 'bearer', expires_in: 900 })
+      const renewed = await refresh(String(granted.refresh_token), auth)
+      t.not(renewed.refresh_token, granted.refresh_token)
+      const me = new URL('/api/v1/users/me', issuer)
+      const answer = await oauth.protectedResourceRequest(renewed.access_token, 'GET', me, undefined, null, plain)
+      t.match(await answer.json(), { data: { email: person.email } })
+    }
+
+    const refused = (error: string) => ({ name: 'ResponseBodyError', status: 400, error })
+    await t.rejects(grant('password', { ...proof, password: 'Wrong-horse-1' }), refused('invalid_grant'))
+    await t.rejects(grant('password', { ...proof, username: 'nobody' }), refused('invalid_grant'))
+    await t.rejects(refresh('rt_forged'), refused('invalid_grant'))
+    await t.rejects(grant('password', { username: person.email }), refused('invalid_request'))
+    await t.rejects(grant('client_credentials', {}), refused('unsupported_grant_type'))
+
+    await app.inject({ method: 'POST', url: '/api/v1/auth/logout', headers: person.headers })
+    await t.rejects(refresh(person.refreshToken), refused('invalid_grant'), 'of a session that has ended')
+    const me = new URL('/api/v1/users/me', issuer)
+    const asking = oauth.protectedResourceRequest(person.accessToken, 'GET', me, undefined, null, plain)
+    const challenge = { scheme: 'bearer', parameters: { realm: 'api', error: 'invalid_token' } }
+    await t.rejects(asking, { name: 'WWWAuthenticateChallengeError', status: 401, cause: [challenge] })
   })
 })
