@@ -1,4 +1,4 @@
-/** What an access token says (RFC 9068). It carries no roles: who may do what is looked up. */
+/** What an access token says (after RFC 9068). It carries no roles: who may do what is looked up. */
 export interface Claims {
   /** Public id of the user. */
   sub: string

@@ -16,7 +16,7 @@ t.test('a required route answers the caller that a good token names', async (t) 
   t.match(answer.json(), { who: { id: 'ana', session_id: 's1' } })
 })
 
-t.test('A17 without credentials: 401 and a challenge that names no error', async (t) => {
+t.test('A17: without credentials: 401 and a challenge that names no error', async (t) => {
   const { app, loads } = await startHost(t)
   const without = [{}, { authorization: 'Basic YTpi' }, { authorization: 'Bearerish x' }, { authorization: '' }]
   for (const headers of without) {
@@ -28,7 +28,7 @@ t.test('A17 without credentials: 401 and a challenge that names no error', async
   t.same(loads, [])
 })
 
-t.test('A17 with bad credentials: 401 and error="invalid_token"', async (t) => {
+t.test('A17: with bad credentials: 401 and error="invalid_token"', async (t) => {
   const { app, signIn, loads } = await startHost(t)
   const { authorization } = signIn('ana', 's1')
   const token = authorization.slice(7)
@@ -62,7 +62,7 @@ t.test('a good token whose session has ended, or is unknown: 401 and error="inva
   t.same(loads, ['s1', 's1'], 'a refusal is not remembered')
 })
 
-t.test('A06 an expired token is refused though its session is remembered', async (t) => {
+t.test('A06: an expired token is refused though its session is remembered', async (t) => {
   const { app, signIn, clock } = await startHost(t)
   const headers = signIn('ana', 's1')
   t.equal((await app.inject({ url: '/required', headers })).statusCode, 200)
@@ -115,7 +115,7 @@ t.test('a public route does not look at credentials', async (t) => {
   t.same(loads, [])
 })
 
-t.test('A16 tokens outside the header are ignored', async (t) => {
+t.test('A16: tokens outside the header are ignored', async (t) => {
   const { app, signIn } = await startHost(t)
   app.post('/body', { config: { auth: 'required' } }, () => ({}))
   const token = signIn('ana', 's1').authorization.slice(7)
@@ -126,7 +126,7 @@ t.test('A16 tokens outside the header are ignored', async (t) => {
   t.equal(body.statusCode, 401)
 })
 
-t.test('A16 two Authorization headers are refused, whatever they hold', async (t) => {
+t.test('A16: two Authorization headers are refused, whatever they hold', async (t) => {
   const { app, signIn } = await startHost(t)
   const { authorization } = signIn('ana', 's1')
   await app.listen({ port: 0, host: '127.0.0.1' })
