@@ -65,18 +65,20 @@ export async function createFixture(): Promise<Fixture> {
   }
 }
 
-/** A whole HTTP request, from one of many clients behind a proxy. */
-export function httpRequest(n: number, path: string, headers: Record<string, string> = {}): string {
+/** A whole HTTP request, from one of many clients behind a proxy; a POST if there is a `body`, which goes as JSON. */
+export function httpRequest(n: number, path: string, headers: Record<string, string> = {}, body?: object): string {
   const address = n % ADDRESSES
+  const content = body ? JSON.stringify(body) : ''
   const all = {
     Host: 'bench.example.com',
     'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64) bench',
     Accept: '*/*',
     'X-Forwarded-For': `10.0.${address >> 8}.${address & 255}`,
+    ...(body && { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(content)) }),
     ...headers
   }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
-  return `GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`
+  return `${body ? 'POST' : 'GET'} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${content}`
 }
 
 async function seedSessions(db: Kysely<Database>): Promise<Array<{ sub: string; sid: string }>> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from './server.ts'
-import { type Load, runWrk } from './wrk.ts'
+import { type Load, runWrk, type Traffic } from './wrk.ts'
 
 const WARM_UP_SECONDS = 3
 /** PostgreSQL publishes what an idle connection counted after ten seconds. */
@@ -20,9 +20,9 @@ export interface Measured {
 }
 
 export interface MeasureOptions {
-  /** File of `requestCount` whole requests, separated by NUL. */
-  requestsFile: string
-  requestCount: number
+  traffic: Traffic
+  /** Sent by others at the same time. */
+  meanwhile: Traffic | undefined
   /** Length of a slice. */
   seconds: number
   rounds: number
@@ -35,7 +35,7 @@ export interface MeasureOptions {
  * happens during the warm-up counts.
  */
 export async function measure(servers: Server[], options: MeasureOptions): Promise<Measured> {
-  const { requestsFile, seconds, rounds, signal } = options
+  const { traffic, meanwhile, seconds, rounds, signal } = options
   for (const server of servers) await warmUp(server, options)
   const missesBefore = await settledMisses(options)
   const turns = servers.map((server) => ({ server, slices: [] as Slice[] }))
@@ -43,7 +43,10 @@ export async function measure(servers: Server[], options: MeasureOptions): Promi
     for (const { server, slices } of round % 2 === 0 ? turns : turns.toReversed()) {
       signal.throwIfAborted()
       const before = server.cpuMicros()
-      const load = await runWrk(server.port, requestsFile, seconds)
+      const [load] = await Promise.all([
+        runWrk(server.port, traffic, seconds),
+        meanwhile && runWrk(server.port, meanwhile, seconds)
+      ])
       slices.push({ ...load, cpuMicros: (server.cpuMicros() - before) / load.requests })
     }
   }
@@ -55,11 +58,12 @@ export async function measure(servers: Server[], options: MeasureOptions): Promi
 }
 
 /** Compiles what is hot, and sends every request once, so that no slice measures caches being filled. */
-async function warmUp({ port }: Server, { requestsFile, requestCount, signal }: MeasureOptions): Promise<void> {
-  let sent = 0
-  while (sent < requestCount) {
-    signal.throwIfAborted()
-    sent += (await runWrk(port, requestsFile, WARM_UP_SECONDS, sent)).requests
+async function warmUp({ port }: Server, { traffic, meanwhile, signal }: MeasureOptions): Promise<void> {
+  for (const each of meanwhile ? [traffic, meanwhile] : [traffic]) {
+    for (let sent = 0; sent < each.count; ) {
+      signal.throwIfAborted()
+      sent += (await runWrk(port, each, WARM_UP_SECONDS, sent)).requests
+    }
   }
 }
 

@@ -11,7 +11,7 @@ export function saveResults(results: Result[]): void {
   for (const result of results) {
     writeFileSync(join(folder, `${result.workload}.json`), `${JSON.stringify(result, null, 2)}\n`)
   }
-  writeFileSync(join(folder, 'ratios.svg'), plot(results))
+  writeFileSync(join(folder, 'ratios.svg'), plot(results.filter(({ isLatency }) => !isLatency)))
 }
 
 /** One Markdown table of all results, its columns aligned. */
@@ -25,16 +25,26 @@ export function table(results: Result[]): string {
     result.ours.requestsPerSecond.median.toFixed(0),
     result.ours.cpuMicros.median.toFixed(1),
     result.baseline.cpuMicros.median.toFixed(1),
-    spreadText(result.ratio),
-    spreadText(result.noise),
-    `${result.goal.toFixed(2)} ${result.ratio.median >= result.goal ? 'met' : 'missed'}`,
+    result.isLatency ? '' : spreadText(result.ratio),
+    result.isLatency ? '' : spreadText(result.noise),
+    goalText(result),
     `${result.ours.p50.median.toFixed(1)} / ${result.ours.p99.median.toFixed(1)}`,
     result.hooks,
-    result.hitRate === undefined ? '' : `cache hits ${(result.hitRate * 100).toFixed(1)} %`
+    notesText(result)
   ])
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)))
   const line = (cells: string[]) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
+}
+
+function goalText({ goal, isLatency, ours, ratio }: Result): string {
+  const isMet = isLatency ? ours.p99.median <= goal : ratio.median >= goal
+  return `${isLatency ? `p99 ≤ ${goal} ms` : goal.toFixed(2)} ${isMet ? 'met' : 'missed'}`
+}
+
+function notesText({ hitRate, isLatency, baseline }: Result): string {
+  if (isLatency) return `baseline p99 ${baseline.p99.median.toFixed(1)} ms`
+  return hitRate === undefined ? '' : `cache hits ${(hitRate * 100).toFixed(1)} %`
 }
 
 function spreadText({ min, median, max }: Spread): string {

@@ -13,6 +13,8 @@ export interface Result {
   date: string
   node: string
   goal: number
+  /** Whether the goal is for p99 in ms, not for `ratio`. */
+  isLatency: boolean
   hooks: string
   ours: Figures
   baseline: Figures
@@ -35,7 +37,8 @@ interface Figures {
 }
 
 /** @param measured slices of our server, the baseline, and the baseline again */
-export function summarize(name: string, { goal, hooks }: Workload, { slices, misses }: Measured): Result {
+export function summarize(name: string, workload: Workload, { slices, misses }: Measured): Result {
+  const { goal, hooks, meanwhile } = workload
   const [ours = [], baseline = [], again = []] = slices
   const requests = ours.reduce((sum, slice) => sum + slice.requests, 0)
   return {
@@ -43,6 +46,7 @@ export function summarize(name: string, { goal, hooks }: Workload, { slices, mis
     date: new Date().toISOString(),
     node: process.version,
     goal,
+    isLatency: meanwhile !== undefined,
     hooks,
     ours: figures(ours),
     baseline: figures(baseline),

@@ -10,6 +10,7 @@ import { saveResults, table } from './report.ts'
 import { type Result, summarize } from './result.ts'
 import { LOAD_CPU, type Server, startServer } from './server.ts'
 import { listWorkloads, loadWorkload, type Workload } from './workload.ts'
+import type { Traffic } from './wrk.ts'
 
 type Settings = Pick<MeasureOptions, 'rounds' | 'seconds' | 'signal'>
 
@@ -49,9 +50,14 @@ await main(usage, async () => {
 /** Measures one workload on our server and on two instances of its baseline: the second one shows the noise. */
 async function benchmark(name: string, workload: Workload, fixture: Fixture, settings: Settings): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), 'plinth-bench-'))
-  const requestsFile = join(folder, 'requests')
-  const requests = workload.requests(fixture)
-  writeFileSync(requestsFile, requests.join('\0'))
+  const write = (name: string, requests: string[], connections: number): Traffic => {
+    const file = join(folder, name)
+    writeFileSync(file, requests.join('\0'))
+    return { file, count: requests.length, connections }
+  }
+  const traffic = write('requests', await workload.requests(fixture), workload.connections ?? 32)
+  const { meanwhile: others } = workload
+  const meanwhile = others && write('meanwhile', await others.requests(fixture), others.connections)
   const baseline = join(import.meta.dirname, 'baselines', `${workload.baseline}.ts`)
   const servers: Server[] = []
   try {
@@ -59,7 +65,7 @@ async function benchmark(name: string, workload: Workload, fixture: Fixture, set
     for (let n = 0; n < 2; n++) servers.push(await startServer(baseline, fixture.env))
     console.error(`${name}: warm-up, then ${settings.rounds} rounds of ${servers.length} × ${settings.seconds} s`)
     const countMisses = () => workload.countMisses?.(fixture.db) ?? Promise.resolve(undefined)
-    const measured = await measure(servers, { ...settings, requestsFile, requestCount: requests.length, countMisses })
+    const measured = await measure(servers, { ...settings, traffic, meanwhile, countMisses })
     return summarize(name, workload, measured)
   } finally {
     await Promise.all(servers.map((server) => server.stop()))

@@ -8,12 +8,16 @@ import type { Fixture } from './fixture.ts'
 export interface Workload {
   /** Name of the file in `baselines/`. */
   baseline: string
-  /** CPU time per request of the baseline ÷ ours should reach this. */
+  /** CPU time per request of the baseline ÷ ours should reach this; with `meanwhile`, p99 should stay below it, in ms. */
   goal: number
   /** What a request of this kind passes through in our server. */
   hooks: string
   /** Whole HTTP requests (see `httpRequest`); each one sent is drawn from these at random, by both servers' clients alike. */
-  requests(fixture: Fixture): string[]
+  requests(fixture: Fixture): string[] | Promise<string[]>
+  /** Connections that send them. Default 32. */
+  connections?: number
+  /** Other requests that keep the same server busy; then the latency of `requests` is what counts. */
+  meanwhile?: { requests(fixture: Fixture): Promise<string[]>; connections: number }
   /** Requests so far that a cache of ours could not serve, if it has one; the table shows the rate of hits. */
   countMisses?(db: Kysely<Database>): Promise<number>
 }

@@ -4,8 +4,6 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { LOAD_CPU } from './server.ts'
 
-const CONNECTIONS = 32
-
 /** What a client saw during one slice. */
 export interface Load {
   requests: number
@@ -15,15 +13,28 @@ export interface Load {
   p99: number
 }
 
+/** Requests that `connections` send. */
+export interface Traffic {
+  /** Whole requests, separated by NUL. */
+  file: string
+  count: number
+  connections: number
+}
+
 /**
- * Loads the server at `port` for some seconds with requests of `file`, from a CPU of its own.
+ * Loads the server at `port` for some seconds, from a CPU of its own.
  *
  * @param from where in the file to go on, one request after the other; without it they are drawn at random
  * @throws when a request failed or was answered with an error: figures of such a slice would mean nothing
  */
-export async function runWrk(port: number, file: string, seconds: number, from?: number): Promise<Load> {
+export async function runWrk(
+  port: number,
+  { file, connections }: Traffic,
+  seconds: number,
+  from?: number
+): Promise<Load> {
   const script = join(import.meta.dirname, 'wrk.lua')
-  const options = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, `http://127.0.0.1:${port}`]
+  const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, `http://127.0.0.1:${port}`]
   const order = from === undefined ? ['random', String(randomInt(2 ** 31))] : ['from', String(from)]
   const args = ['-c', LOAD_CPU, 'wrk', ...options, '--', file, ...order]
   const { stdout } = await promisify(execFile)('taskset', args)
