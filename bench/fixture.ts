@@ -12,6 +12,13 @@ import { generateSecrets, withLocalSecrets } from '../src/secrets.ts'
 
 const USERS = 10_000
 const ADDRESSES = 2000
+const limits = [
+  'RATE_LIMIT_PER_HOUR',
+  'USER_RATE_LIMIT_PER_HOUR',
+  'RATE_LIMIT_UNPROTECTED_ROUTES',
+  'READ_RATE_LIMIT_PER_MINUTE',
+  'WRITE_RATE_LIMIT_PER_MINUTE'
+]
 
 /** A signed-in user. */
 export interface Caller {
@@ -46,6 +53,8 @@ export async function createFixture(): Promise<Fixture> {
     // The load generator plays a proxy with many clients.
     TRUST_PROXY: 'loopback',
     LOG_FORMAT: 'json',
+    // Active, and out of reach.
+    ...Object.fromEntries(limits.map((name) => [name, '1000000000'])),
     // Tokens outlast the run.
     ACCESS_TOKEN_MINUTES: '600'
   }

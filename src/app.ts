@@ -17,6 +17,7 @@ import idempotency from '../plugins/idempotency/index.ts'
 import logging, { serverOptions as loggingServer } from '../plugins/logging/index.ts'
 import metrics from '../plugins/metrics/index.ts'
 import passwords from '../plugins/passwords/index.ts'
+import rateLimit from '../plugins/rate-limit/index.ts'
 import redis from '../plugins/redis/index.ts'
 import securityHeaders, { constantHeaders } from '../plugins/security-headers/index.ts'
 import sessions from '../plugins/sessions/index.ts'
@@ -25,6 +26,7 @@ import { prepareAccounts } from './accounts.ts'
 import { type Config, trustProxy } from './config.ts'
 import { openAppDatabase, prepareSchema } from './database.ts'
 import { scheduleCleanUp } from './jobs/cleanup.ts'
+import { limitsGuard } from './limits-guard.ts'
 import * as options from './options.ts'
 import { refuseStart } from './start-failure.ts'
 
@@ -40,6 +42,7 @@ export interface BuildOptions {
  */
 export async function buildApp(config: Config, given: BuildOptions = {}): Promise<FastifyInstance> {
   return build(config, 'server', given, async (app) => {
+    await app.register(rateLimit, options.rateLimit(config, await limitsGuard(app, config)))
     await app.register(passwords, options.passwords(config))
     await app.register(accessTokens, options.accessTokens(config))
     await app.register(auth, {

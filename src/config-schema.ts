@@ -1,44 +1,5 @@
-import { type SchemaOptions, type Static, type TLiteral, type TUnion, Type } from '@sinclair/typebox'
-
-/** What a variable's schema carries besides JSON Schema: read by the loader and by the generated documentation. */
-export interface VariableOptions extends SchemaOptions {
-  description: string
-  group?: string
-  unit?: string
-  /** Never printed; may also come from a file named by `<NAME>_FILE`. */
-  secret?: boolean
-}
-
-type Options<T> = SchemaOptions & { default: T; unit?: string }
-type Optional = SchemaOptions & { secret?: boolean }
-
-/** Builders of one group's variables. */
-function group(name: string) {
-  return {
-    text: (description: string, options: Options<string>) => Type.String({ description, group: name, ...options }),
-    optional: (description: string, options: Optional = {}) =>
-      Type.Optional(Type.String({ description, group: name, minLength: 1, ...options })),
-    integer: (description: string, minimum: number, maximum: number, options: Options<number>) =>
-      Type.Integer({ description, group: name, minimum, maximum, ...options }),
-    flag: (description: string, value: boolean) => Type.Boolean({ description, group: name, default: value }),
-    optionalFlag: (description: string) => Type.Optional(Type.Boolean({ description, group: name })),
-    list: (description: string, item: { pattern: string; items: string }) =>
-      Type.Array(Type.String({ pattern: item.pattern }), {
-        description,
-        group: name,
-        default: [],
-        unit: 'comma separated',
-        expected: item.items
-      }),
-    choice: <const V extends string[]>(description: string, values: V, value: V[number]) =>
-      // TypeBox cannot infer the tuple of literals from a mapped array.
-      Type.Union(values.map((v) => Type.Literal(v)) as { [K in keyof V]: TLiteral<V[K]> }, {
-        description,
-        group: name,
-        default: value
-      }) as TUnion<{ [K in keyof V]: TLiteral<V[K]> }>
-  }
-}
+import { type Static, Type } from '@sinclair/typebox'
+import { group } from './config-variables.ts'
 
 const app = group('Application')
 const server = group('Server')
@@ -49,9 +10,12 @@ const tokens = group('Tokens and cookies')
 const passwords = group('Passwords')
 const idempotency = group('Idempotency')
 const accounts = group('Accounts')
+const limits = group('Rate limits')
 const admin = group('First administrator')
 const metrics = group('Metrics')
 const audit = group('Audit')
+
+const MAX_CALLS = 1_000_000_000
 
 /** Every variable the service reads, with type, bounds, default and meaning. */
 export const configSchema = Type.Object({
@@ -167,6 +131,10 @@ export const configSchema = Type.Object({
     pattern: '^([\\w.-]+|\\[[0-9A-Fa-f:.]+\\]):\\d{1,5}$',
     items: 'host:port'
   }),
+  REDIS_RATE_LIMIT_URL: redis.optional('Redis for rate limits alone; default: the one above', {
+    secret: true,
+    format: 'redis-url'
+  }),
   REDIS_CONNECT_TIMEOUT_MS: redis.integer('Longest wait for a connection', 50, 60_000, { default: 1000, unit: 'ms' }),
   REDIS_COMMAND_TIMEOUT_MS: redis.integer('Longest wait for an answer', 10, 60_000, { default: 150, unit: 'ms' }),
   REDIS_PREFIX: redis.text('Prefix of every key', { default: 'plinth:', pattern: '^[\\w:-]*$' }),
@@ -215,6 +183,36 @@ export const configSchema = Type.Object({
   IDEMPOTENCY_TTL_HOURS: idempotency.integer('How long the answer to an `Idempotency-Key` is kept', 1, 720, {
     default: 24,
     unit: 'h'
+  }),
+  RATE_LIMIT_PER_HOUR: limits.integer('Calls of one address an hour, whoever calls', 1, MAX_CALLS, { default: 10_000 }),
+  USER_RATE_LIMIT_PER_HOUR: limits.integer('Calls of one user an hour', 1, MAX_CALLS, { default: 5000 }),
+  RATE_LIMIT_UNPROTECTED_ROUTES: limits.integer(
+    'Calls of one address a minute on each public route, such as sign-in, and on unknown ones',
+    1,
+    MAX_CALLS,
+    { default: 30 }
+  ),
+  READ_RATE_LIMIT_PER_MINUTE: limits.integer(
+    "Reads of one user a minute on each of the sample resources' services",
+    1,
+    MAX_CALLS,
+    { default: 300 }
+  ),
+  WRITE_RATE_LIMIT_PER_MINUTE: limits.integer(
+    "Writes of one user a minute on each of the sample resources' services",
+    1,
+    MAX_CALLS,
+    { default: 60 }
+  ),
+  DEFAULT_RATE_LIMIT_LIMIT: limits.integer(
+    'Calls on a limited route for which the tier of the user has no rule',
+    1,
+    MAX_CALLS,
+    { default: 10 }
+  ),
+  DEFAULT_RATE_LIMIT_PERIOD: limits.integer('Time in which DEFAULT_RATE_LIMIT_LIMIT calls may be made', 1, 31_536_000, {
+    default: 3600,
+    unit: 's'
   }),
 
   DEFAULT_USER_ROLE: accounts.text('Role of everybody who registers', {

@@ -4,7 +4,8 @@ import { parseEnv } from 'node:util'
 import { FormatRegistry, type TSchema, TypeGuard } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { checkTogether, type Report } from './config-checks.ts'
-import { type ConfigValues, configSchema, type VariableName, type VariableOptions } from './config-schema.ts'
+import { type ConfigValues, configSchema, type VariableName } from './config-schema.ts'
+import type { VariableOptions } from './config-variables.ts'
 
 /** The validated, frozen configuration. In `local` the keys may still be missing: `withLocalSecrets` completes them. */
 export type Settings = Readonly<ConfigValues & { HOST: string; COOKIE_SECURE: boolean }>

@@ -8,9 +8,11 @@ import type { EncryptionOptions } from '../plugins/encryption/index.ts'
 import type { IdempotencyOptions } from '../plugins/idempotency/index.ts'
 import type { LoggingOptions } from '../plugins/logging/index.ts'
 import type { PasswordsOptions } from '../plugins/passwords/index.ts'
-import type { RedisOptions } from '../plugins/redis/index.ts'
+import type { RateLimitOptions } from '../plugins/rate-limit/index.ts'
+import type { Guard, RedisOptions } from '../plugins/redis/index.ts'
 import type { SessionsOptions } from '../plugins/sessions/index.ts'
 import type { AuthRouteOptions } from '../routes/api/v1/auth/index.ts'
+import type { TodoOptions } from '../routes/api/v1/todos/index.ts'
 import type { RootOptions } from '../routes/index.ts'
 import type { Config } from './config.ts'
 import { jwtKeys } from './jwt-keys.ts'
@@ -39,6 +41,14 @@ export function redis(config: Config): RedisOptions | null {
   }
   return null
 }
+
+export const rateLimit = (config: Config, guard: Guard | undefined): RateLimitOptions => ({
+  guard,
+  perAddress: { max: config.RATE_LIMIT_PER_HOUR, seconds: 3600 },
+  perUser: { max: config.USER_RATE_LIMIT_PER_HOUR, seconds: 3600 },
+  perPublicRoute: { max: config.RATE_LIMIT_UNPROTECTED_ROUTES, seconds: 60 },
+  fallback: { max: config.DEFAULT_RATE_LIMIT_LIMIT, seconds: config.DEFAULT_RATE_LIMIT_PERIOD }
+})
 
 export const passwords = (config: Config): PasswordsOptions => ({
   memoryKiB: config.ARGON2_MEMORY_KIB,
@@ -122,8 +132,9 @@ function docsAccess(config: Config, app: FastifyInstance): DocsAccess {
   }
 }
 
-export const routes = (config: Config): AuthRouteOptions & RootOptions & CursorOptions => ({
+export const routes = (config: Config): AuthRouteOptions & RootOptions & CursorOptions & TodoOptions => ({
   defaultRole: config.DEFAULT_USER_ROLE,
+  perMinute: { read: config.READ_RATE_LIMIT_PER_MINUTE, write: config.WRITE_RATE_LIMIT_PER_MINUTE },
   cursors: createCursors(derivedKeys(config.APP_KEYS, 'cursor')),
   welcome: {
     message: config.WELCOME_MESSAGE,

@@ -26,6 +26,7 @@ interface Thrown {
   errors?: unknown
   solution?: unknown
   details?: unknown
+  problem?: unknown
   headers?: unknown
 }
 
@@ -55,11 +56,12 @@ function publicFault(status: number, thrown: Thrown, error_code?: string): Fault
   return { ...fault, ...(error_code && { error_code }), message: String(thrown.message), ...extras(thrown) }
 }
 
-function extras({ errors, solution, details, headers }: Thrown): Partial<Fault> {
+function extras({ errors, solution, details, problem, headers }: Thrown): Partial<Fault> {
   return {
     ...(isArrayOfFields(errors) && { errors }),
     ...(typeof solution === 'string' && { solution }),
     ...(isRecord(details) && { details }),
+    ...(isRecord(problem) && { problem }),
     ...(isHeaders(headers) && { headers })
   }
 }

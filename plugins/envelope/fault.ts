@@ -10,6 +10,8 @@ export interface Fault {
   solution?: string
   /** Further public members of the body. */
   details?: Record<string, unknown>
+  /** Members of problem details alone, e.g. `type` and `title` of a registered problem type (RFC 9457 §4.2). */
+  problem?: Record<string, unknown>
   headers?: Record<string, string | number>
 }
 

@@ -39,10 +39,11 @@ export function errorBody(fault: Fault, requestId: string): string {
 
 /** The body in the shape of RFC 9457. */
 export function problemBody(fault: Fault, requestId: string): string {
-  const { status, error_code, message, errors, solution, details } = fault
+  const { status, error_code, message, errors, solution, details, problem } = fault
   const body: ProblemBody = {
     type: 'about:blank',
     title: STATUS_CODES[status] ?? 'Error',
+    ...problem,
     status,
     detail: message,
     instance: `urn:request:${requestId}`,

@@ -7,12 +7,17 @@ import { findMissingOutput, readProgram } from '../../scripts/readme-program.ts'
 const root = join(import.meta.dirname, '../..')
 
 /** Runs the program of a plugin's README on the sources: it must print what its comments promise and exit by itself. */
-export async function readmeProgram(t: Test, plugin: string): Promise<void> {
+export function readmeProgram(t: Test, plugin: string): Promise<void> {
+  return runReadmeProgram(t, plugin, (code) => code)
+}
+
+/** The same for a variant of the program. */
+export async function runReadmeProgram(t: Test, plugin: string, vary: (code: string) => string): Promise<void> {
   const program = readProgram(plugin)
   const folder = t.testdir()
   const file = join(folder, 'program.ts')
   const from = (path: string) => relative(folder, join(root, path)).replaceAll('\\', '/')
-  const code = program.code.replaceAll(
+  const code = vary(program.code).replaceAll(
     /(?<=['"])plinth\/plugins\/([\w-]+)(?=['"])/g,
     (_, name) => `${from('plugins')}/${name}/index.ts`
   )

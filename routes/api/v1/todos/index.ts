@@ -22,11 +22,19 @@ const absentOrChanged = async (
   ifMatch: object | undefined
 ) => (ifMatch && (await todos.exists(trx, mine)) ? new PreconditionFailed() : new NotFound('Todo not found'))
 
-const routes: FastifyPluginAsyncTypebox = async (app) => {
+export interface TodoOptions {
+  /** Calls of one user a minute. */
+  perMinute: { read: number; write: number }
+}
+
+const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }) => {
+  const read = { service: 'todo_read', max: perMinute.read, seconds: 60 }
+  const write = { service: 'todo_write', max: perMinute.write, seconds: 60 }
+
   app.post(
     '',
     {
-      config: { auth: 'required', audit: 'todo.created', idempotent: true, etag: 'row' },
+      config: { auth: 'required', limit: write, audit: 'todo.created', idempotent: true, etag: 'row' },
       schema: {
         operationId: 'createTodo',
         tags: ['todos'],
@@ -48,7 +56,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '',
     {
-      config: { auth: 'required' },
+      config: { auth: 'required', limit: read },
       schema: {
         operationId: 'listTodos',
         tags: ['todos'],
@@ -67,7 +75,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/:todo_id',
     {
-      config: { auth: 'required', etag: 'row' },
+      config: { auth: 'required', limit: read, etag: 'row' },
       schema: {
         operationId: 'getTodo',
         tags: ['todos'],
@@ -87,7 +95,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '/:todo_id',
     {
-      config: { auth: 'required', audit: 'todo.updated', etag: 'row', ifMatch: 'optional' },
+      config: { auth: 'required', limit: write, audit: 'todo.updated', etag: 'row', ifMatch: 'optional' },
       schema: {
         operationId: 'updateTodo',
         tags: ['todos'],
@@ -112,7 +120,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.delete(
     '/:todo_id',
     {
-      config: { auth: 'required', audit: 'todo.deleted', ifMatch: 'optional' },
+      config: { auth: 'required', limit: write, audit: 'todo.deleted', ifMatch: 'optional' },
       schema: {
         operationId: 'deleteTodo',
         tags: ['todos'],

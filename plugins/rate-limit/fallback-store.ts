@@ -1,0 +1,31 @@
+import type { Guard } from '../redis/index.ts'
+import { redisStore } from './redis-store.ts'
+import type { Check, LimitStore, Verdict } from './store.ts'
+
+export interface FallbackOptions {
+  guard: Guard
+  memory: LimitStore
+  /** A call that Redis should have counted and memory did. */
+  onFallback(error: unknown): void
+}
+
+/** Counts in Redis, and in memory whatever Redis did not answer in time: nobody is refused or kept waiting for an outage. */
+export function fallbackStore({ guard, memory, onFallback }: FallbackOptions): LimitStore {
+  const redis = redisStore(guard)
+
+  async function inMemory(check: Check): Promise<Verdict> {
+    return { ...(await memory.take(check)), isBlind: true }
+  }
+
+  return {
+    take(check) {
+      if (check.set.policies.length === 0) return memory.take(check)
+      // One wait per request: what was late once is not waited for again.
+      if (check.isBlind || guard.state === 'open') return inMemory(check)
+      return redis.take(check).catch((error) => {
+        onFallback(error)
+        return inMemory(check)
+      })
+    }
+  }
+}

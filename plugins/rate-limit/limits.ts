@@ -1,0 +1,81 @@
+import type { FastifyRequest } from 'fastify'
+import { addressKey } from './address.ts'
+import { refusal, told } from './headers.ts'
+import { type PolicySet, policySet, requireQuota } from './policy.ts'
+import type { Quotas, ServiceLimit } from './quotas.ts'
+import type { TierRules } from './rules.ts'
+import type { LimitStore, Verdict } from './store.ts'
+
+/** Whose quotas are used. */
+export interface Caller {
+  /** Names the counters, e.g. `user:42`. */
+  key: string
+  /** Key of the tier whose rules apply, as the change feed names it. */
+  tier?: string | undefined
+}
+
+/** How a quota stands. */
+export interface QuotaStatus {
+  policy: string
+  limit: number
+  /** Seconds. */
+  period: number
+  remaining: number
+  /** Seconds until some of what is used is free again; 0 when nothing is used. */
+  reset: number
+}
+
+export interface Limits {
+  /**
+   * Charges `cost` (1) to a quota of the caller, by address when anonymous: for what a route cannot know beforehand.
+   * @throws RateLimitExceeded (429); nothing is charged then
+   */
+  consume(request: FastifyRequest, limit: ServiceLimit & { cost?: number }): Promise<QuotaStatus>
+  /** All quotas of a caller, by default of the one who asks, without using any. */
+  status(request: FastifyRequest, caller?: Caller): Promise<QuotaStatus[]>
+  /** Whether a rule for this template and method (`null`: any) limits anything. */
+  isRoute(path: string, method: string | null): boolean
+}
+
+export interface LimitsOptions {
+  store: LimitStore
+  quotas: Quotas
+  rules: { get(tier: string): TierRules | Promise<TierRules> } | undefined
+  identify(request: FastifyRequest): Caller | null
+}
+
+export function createLimits({ store, quotas, rules, identify }: LimitsOptions): Limits {
+  const addressOf = (request: FastifyRequest): Caller => ({ key: `ip:${addressKey(request.ip)}` })
+
+  function take(request: FastifyRequest, client: string, set: PolicySet, cost: number) {
+    return store.take({ client, set, cost, isBlind: request[told]?.isBlind === true })
+  }
+
+  return {
+    async consume(request, { service, max, seconds, cost = 1 }) {
+      requireQuota(`the limit of ${service}`, { max, seconds })
+      if (!Number.isSafeInteger(cost) || cost < 1) throw new TypeError('rate-limit: `cost` must be a whole number ≥ 1')
+      const set = policySet([{ name: service, key: service, max, seconds }])
+      const { key } = identify(request) ?? addressOf(request)
+      const verdict = await take(request, key, set, cost)
+      if (!verdict.isAllowed) throw refusal(set, verdict, false)
+      const [status] = statuses(set, verdict)
+      if (status === undefined) throw new Error('A verdict has a state for each policy')
+      return status
+    },
+    async status(request, { key, tier } = identify(request) ?? addressOf(request)) {
+      const set = quotas.ofUser(tier === undefined ? undefined : await rules?.get(tier))
+      return statuses(set, await take(request, key, set, 0))
+    },
+    isRoute: quotas.isRoute
+  }
+}
+
+function statuses({ policies }: PolicySet, { states }: Verdict): QuotaStatus[] {
+  return states.flatMap(({ remaining, resetMs }, index) => {
+    const policy = policies[index]
+    if (policy === undefined) return []
+    const { name, max, seconds } = policy
+    return [{ policy: name, limit: max, period: seconds, remaining, reset: Math.ceil(resetMs / 1000) }]
+  })
+}

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { memoryStore } from '../../../plugins/rate-limit/memory-store.ts'
+import { redisStore } from '../../../plugins/rate-limit/redis-store.ts'
+import { SCRIPT } from '../../../plugins/rate-limit/script.ts'
+import { redisPlugin } from '../../../plugins/redis/index.ts'
+import { redisUrl } from '../../support/mode.ts'
+import { runReadmeProgram } from '../../support/readme-program.ts'
+import { call, items, startHost } from './host.ts'
+import { testTwoProcesses } from './processes.ts'
+import { checkOf, randomWalk } from './walk.ts'
+
+const prefix = `test:${randomUUID()}:`
+const { app } = await startHost(t, {}, (app) =>
+  app.register(redisPlugin, { url: redisUrl, prefix, commandTimeoutMs: 5000 })
+)
+const { redis, redisGuard } = app
+await app.ready()
+const keys = async (pattern: string) => (await redis.keys(`${prefix}${pattern}`)).map((key) => key.slice(prefix.length))
+t.teardown(async () => void (await redis.del(await keys('*'))))
+
+t.test('L07: the script decides exactly as the memory store does, at every moment', async (t) => {
+  const timed = SCRIPT.replace("redis.call('TIME')", '{ table.remove(ARGV, 1), table.remove(ARGV, 1) }')
+  const quotas = { wide: { max: 12, seconds: 4 }, narrow: { max: 3, seconds: 1 } }
+  const clock = { at: 0 }
+  const memory = memoryStore({ maxKeys: 1000, now: () => clock.at })
+  let refused = 0
+  for (const { at, cost } of randomWalk(7, 400, 2000)) {
+    clock.at = at
+    const check = checkOf('walk', quotas, cost)
+    const names = check.set.policies.map(({ key }) => `rl:{walk}:${key}`)
+    const seconds = Math.floor(at / 1000)
+    const micros = Math.round((at - seconds * 1000) * 1000)
+    const args = [seconds, micros, names.length, cost, ...check.set.args]
+    const reply = await redis.eval(timed, names.length, ...names, ...args)
+    const { isAllowed, states } = await memory.take(check)
+    const flat = states.flatMap((state) => [Number(state.isExceeded), state.remaining, Math.ceil(state.resetMs)])
+    if (JSON.stringify(reply) !== JSON.stringify([Number(isAllowed), ...flat]))
+      t.same(reply, [Number(isAllowed), ...flat], `at ${at}`)
+    if (!isAllowed) refused++
+  }
+  t.ok(refused > 50, `agreed on ${refused} refusals of 400 calls`)
+})
+
+t.test('L01: checks of one moment are told apart, each charged all or none', async (t) => {
+  const { take } = redisStore(redisGuard)
+  const quotas = { wide: { max: 100, seconds: 60 }, narrow: { max: 5, seconds: 60 } }
+  const verdicts = await Promise.all(Array.from({ length: 200 }, (_, n) => take(checkOf(`user:${n % 4}`, quotas))))
+  for (const user of [0, 1, 2, 3]) {
+    const own = verdicts.filter((_, n) => n % 4 === user)
+    t.equal(own.filter(({ isAllowed }) => isAllowed).length, 5)
+    t.match(await take(checkOf(`user:${user}`, quotas, 0)), { states: [{ remaining: 95 }, { remaining: 0 }] })
+  }
+})
+
+t.test('L02: processes count together', (t) => testTwoProcesses(t, redisUrl, `${prefix}two:`, 3))
+
+t.test('L09: every key has a time to live, is named as documented and small', async (t) => {
+  const { app: limited } = await startHost(t, { guard: redisGuard, perUser: { max: 9, seconds: 3600 } })
+  limited.get('/notes', { config: { limit: { service: 'note_read', max: 3, seconds: 60 } } }, async () => 'ok')
+  t.same(await call(limited, { url: '/notes', headers: { 'x-user': '42' } }, 4), [200, 200, 200, 429])
+  t.same((await keys('rl:{user:42}:*')).sort(), ['rl:{user:42}:note_read', 'rl:{user:42}:per-user'])
+  for (const key of await keys('rl:*')) {
+    const ttl = await redis.pttl(key)
+    t.ok(ttl > 0 && ttl <= 3_825_000, `${key} lives for ${ttl} ms`)
+    t.ok(Number(await redis.memory('USAGE', `${prefix}${key}`)) <= 1024, 'in at most 1 KB')
+  }
+})
+
+t.test('L03: what is counted in Redis is told like what is counted in memory', async (t) => {
+  const { app: limited } = await startHost(t, { guard: redisGuard, perAddress: { max: 1000, seconds: 3600 } })
+  limited.get('/tasks', { config: { limit: { service: 'task_read', max: 2, seconds: 60 } } }, async () => 'ok')
+  const request = { url: '/tasks', headers: { 'x-user': 'l03' } }
+  const first = await limited.inject(request)
+  t.match(items(first.headers.ratelimit), { 'per-address': { t: 3600 }, task_read: { r: 1, t: 60 } })
+  await limited.inject(request)
+  const refused = await limited.inject(request)
+  const wait = Number(refused.headers['retry-after'])
+  t.equal(refused.statusCode, 429)
+  t.equal(items(refused.headers.ratelimit).task_read?.t, wait)
+  t.ok(wait >= 59 && wait <= 60)
+})
+
+t.test('the program in the README counts in Redis just so', async (t) => {
+  const own = `{ url: '${redisUrl}', prefix: '${prefix}readme:', commandTimeoutMs: 5000 }`
+  await runReadmeProgram(t, 'rate-limit', (code) =>
+    code
+      .replace(/^(import rateLimit .*)$/m, "$1\nimport redis from 'plinth/plugins/redis'")
+      .replace(/^(await app\.register\(rateLimit, \{)/m, `await app.register(redis, ${own})\n$1 guard: app.redisGuard,`)
+  )
+})

@@ -1,0 +1,246 @@
+import Fastify from 'fastify'
+import t from 'tap'
+import { envelopePlugin, serverOptions } from '../../../plugins/envelope/index.ts'
+import { type RateLimitOptions, rateLimitPlugin } from '../../../plugins/rate-limit/index.ts'
+import { call, items, startHost } from './host.ts'
+
+const note = { service: 'note_read', max: 3, seconds: 60 }
+const as = (user: string, more = {}) => ({ url: '/notes', headers: { 'x-user': user, ...more } })
+
+t.test('L01: of parallel calls exactly as many pass as allowed, and a minute later again', async (t) => {
+  const { app, clock } = await startHost(t)
+  app.get('/notes', { config: { limit: note } }, async () => 'ok')
+  for (let round = 0; round < 3; round++) {
+    const answers = await Promise.all(Array.from({ length: 200 }, () => app.inject(as('ann'))))
+    t.equal(answers.filter(({ statusCode }) => statusCode === 200).length, 3)
+    t.equal(answers.filter(({ statusCode }) => statusCode === 429).length, 197)
+    clock.ms += 60_000
+  }
+})
+
+t.test('L03: the headers are valid on 2xx and 429, and Retry-After is enough', async (t) => {
+  const { app, clock } = await startHost(t, { perAddress: { max: 100, seconds: 3600 } })
+  app.get('/notes', { config: { limit: note } }, async () => 'ok')
+
+  const first = await app.inject(as('ann'))
+  t.same(items(first.headers['ratelimit-policy']), {
+    'per-address': { q: 100, w: 3600 },
+    note_read: { q: 3, w: 60 }
+  })
+  t.same(items(first.headers.ratelimit), { 'per-address': { r: 99, t: 3600 }, note_read: { r: 2, t: 60 } })
+  t.equal(first.headers['retry-after'], undefined)
+  clock.ms += 10_500
+  t.same(items((await app.inject(as('ann'))).headers.ratelimit).note_read, { r: 1, t: 50 })
+  await app.inject(as('ann'))
+
+  const refused = await app.inject(as('ann'))
+  t.equal(refused.statusCode, 429)
+  t.same(items(refused.headers['ratelimit-policy']), { note_read: { q: 3, w: 60 } }, 'the exceeded quota only')
+  t.same(items(refused.headers.ratelimit), { note_read: { r: 0, t: 50 } })
+  t.equal(refused.headers['retry-after'], '50')
+  t.equal(refused.json().message, 'Try again in 50 seconds')
+  clock.ms += 50_000
+  t.same(await call(app, as('ann')), [200])
+})
+
+t.test('L04: addresses, users and services each have counters of their own', async (t) => {
+  const { app } = await startHost(t, { perUser: { max: 5, seconds: 3600 } })
+  app.get('/notes', { config: { limit: note } }, async () => 'ok')
+  app.post('/notes', { config: { limit: { service: 'note_write', max: 3, seconds: 60 } } }, async () => 'ok')
+  const from = (ip: string) => ({ url: '/notes', headers: { 'x-forwarded-for': ip } })
+  t.same(await call(app, as('ann'), 4), [200, 200, 200, 429])
+  t.same(await call(app, as('bob')), [200], 'another user')
+  t.same(await call(app, { method: 'POST', ...as('ann') }, 3), [200, 200, 429], 'another service, within the total')
+  t.same(await call(app, from('192.0.2.1'), 4), [200, 200, 200, 429], 'anonymous: the address')
+  t.same(await call(app, from('192.0.2.2')), [200], 'another address')
+  t.same(await call(app, from('2001:db8::1'), 3), [200, 200, 200])
+  t.same(await call(app, from('2001:db8::ffff:1')), [429], 'the same /64')
+  t.same(await call(app, from('2001:db8:0:1::1')), [200], 'another /64')
+})
+
+t.test('L04: the address is charged before it is known who calls, also for failed sign-ins', async (t) => {
+  const { app } = await startHost(t, { perAddress: { max: 4, seconds: 60 } })
+  app.get('/notes', { config: { auth: 'required', limit: note } }, async () => 'ok')
+  t.same(await call(app, as('bad'), 3), [401, 401, 401])
+  const told = await app.inject(as('ann'))
+  t.same(items(told.headers.ratelimit), { 'per-address': { r: 0, t: 60 }, note_read: { r: 2, t: 60 } })
+  t.same(await call(app, as('bad')), [429], 'refused before authentication')
+  t.same(await call(app, as('ann', { 'x-forwarded-for': '192.0.2.9' })), [200])
+})
+
+t.test('L05: neither case, trailing slash, query, HEAD nor an unknown path opens another counter', async (t) => {
+  const { app } = await startHost(t, { perPublicRoute: { max: 3, seconds: 60 } })
+  app.get('/login', { config: { auth: 'public' } }, async () => 'ok')
+  app.get('/login/:id', { config: { auth: 'public' } }, async () => 'ok')
+  t.same(await call(app, '/login', 1), [200])
+  t.same(await call(app, '/login?x=1', 1), [200])
+  t.same(await call(app, { method: 'HEAD', url: '/login' }), [200])
+  t.same(await call(app, '/login?x=2', 1), [429])
+  t.same(await call(app, { method: 'HEAD', url: '/login' }), [429])
+  t.same(await call(app, '/%6cogin', 1), [429], 'an encoded letter is the same route')
+  t.same(await call(app, '/login/1', 2), [200, 200])
+  t.same(await call(app, '/login/2', 2), [200, 429], 'all values of a parameter are one route')
+  t.same(await call(app, '/LOGIN', 1), [404])
+  t.same(
+    await call(app, '/login/', 1),
+    [404].map(() => 429),
+    'and the empty one, too'
+  )
+})
+
+t.test('L06: unknown routes and methods are limited, all together', async (t) => {
+  const { app } = await startHost(t, { perPublicRoute: { max: 3, seconds: 60 } })
+  app.get('/notes', async () => 'ok')
+  t.same(await call(app, '/a'), [404])
+  t.same(await call(app, { method: 'DELETE', url: '/notes' }), [404])
+  t.same(await call(app, '/b?c'), [404])
+  const refused = await app.inject('/d')
+  t.equal(refused.statusCode, 429)
+  t.same(items(refused.headers.ratelimit), { 'unknown route': { r: 0, t: 60 } })
+})
+
+t.test('L10: a route that says false, one mounted before, and preflights are not limited', async (t) => {
+  const { app } = await startHost(
+    t,
+    { perAddress: { max: 1, seconds: 60 }, perPublicRoute: { max: 1, seconds: 60 } },
+    (app) => {
+      app.get('/health', async () => 'ok')
+    }
+  )
+  app.get('/metrics', { config: { auth: 'public', limit: false } }, async () => 'ok')
+  app.options('/notes', async () => 'ok')
+  app.get('/notes', async () => 'ok')
+  t.same(await call(app, '/health', 3), [200, 200, 200])
+  t.same(await call(app, '/metrics', 3), [200, 200, 200])
+  t.same(await call(app, { method: 'OPTIONS', url: '/notes' }, 3), [200, 200, 200])
+  t.same(await call(app, '/notes', 2), [200, 429], 'and nothing was charged for them')
+})
+
+t.test(
+  'tiers: the rule for the method, else for the path, else the default; edits act when the feed tells',
+  async (t) => {
+    const loads: string[] = []
+    const rules: Record<string, Array<{ path: string; method?: string; max: number; seconds: number }>> = {
+      free: [{ path: '/tasks', method: 'POST', max: 1, seconds: 3600 }],
+      pro: [
+        { path: '/tasks', method: 'POST', max: 10, seconds: 3600 },
+        { path: '/tasks', max: 2, seconds: 60 }
+      ]
+    }
+    const { app, feed, lines } = await startHost(t, {
+      fallback: { max: 3, seconds: 60 },
+      loadRules: async (tier) => {
+        loads.push(tier)
+        return rules[tier] ?? []
+      }
+    })
+    app.post('/tasks', { config: { limit: true } }, async () => 'ok')
+    app.get('/tasks', async () => 'ok')
+    const post = (user: string, tier: string) =>
+      ({ method: 'POST', url: '/tasks', headers: { 'x-user': user, 'x-tier': tier } }) as const
+
+    t.same(await call(app, post('ann', 'free'), 2), [200, 429])
+    t.same(await call(app, post('bob', 'pro'), 11), [...new Array(10).fill(200), 429])
+    t.same(await call(app, { ...post('bob', 'pro'), method: 'GET' }, 3), [200, 200, 429], 'the rule for any method')
+    t.same(await call(app, { ...post('ann', 'free'), method: 'GET' }, 3), [200, 200, 200], 'no rule, no limit')
+    t.same(await call(app, post('cid', 'none'), 4), [200, 200, 200, 429], 'no rule, but limited: the default')
+    t.same(await call(app, post('ann', 'pro'), 11), [...new Array(10).fill(200), 429], 'a tier counts for itself')
+    t.same(loads, ['free', 'pro', 'none'], 'rules are loaded once')
+    const warnings = lines.filter(({ level }) => level === 40)
+    t.match(warnings, [{ route: 'POST /tasks', tier: 'none', max: 3 }], 'and the log tells once of the missing rule')
+    t.equal(warnings.length, 1)
+
+    rules.free = [{ path: '/tasks', method: 'POST', max: 2, seconds: 3600 }]
+    t.same(await call(app, post('ann', 'free')), [429], 'not told yet')
+    feed.change('free')
+    t.same(await call(app, post('ann', 'free'), 2), [200, 429])
+    feed.isFresh = false
+    rules.free = []
+    t.same(await call(app, post('ann', 'free')), [200], 'nothing remembered is trusted while the feed is silent')
+  }
+)
+
+t.test('app.limits: handlers charge what only they know, and look at what remains', async (t) => {
+  const { app } = await startHost(t, {
+    perUser: { max: 100, seconds: 3600 },
+    loadRules: async () => [{ name: 'tasks of pro', path: '/tasks', max: 10, seconds: 60 }]
+  })
+  app.get('/notes', { config: { limit: note } }, async () => 'ok')
+  app.get('/tasks', { config: { limit: true } }, async () => 'ok')
+  app.get('/export', async (request) => app.limits.consume(request, { service: 'rows', max: 10, seconds: 60, cost: 4 }))
+  app.get('/mine', { config: { limit: false } }, async (request) => app.limits.status(request))
+  const get = (url: string) => app.inject({ ...as('ann', { 'x-tier': 'pro' }), url })
+
+  t.same((await get('/export')).json(), { policy: 'rows', limit: 10, period: 60, remaining: 6, reset: 60 })
+  t.equal((await get('/export')).json().remaining, 2)
+  const refused = await get('/export')
+  t.equal(refused.statusCode, 429)
+  t.same(items(refused.headers.ratelimit), { rows: { r: 2, t: 60 } })
+  await get('/notes')
+  await get('/tasks')
+  const mine = [
+    { policy: 'tasks of pro', limit: 10, period: 60, remaining: 9, reset: 60 },
+    { policy: 'note_read', limit: 3, period: 60, remaining: 2, reset: 60 },
+    { policy: 'per-user', limit: 100, period: 3600, remaining: 95, reset: 3600 }
+  ]
+  t.same((await get('/mine')).json(), mine)
+  t.same((await get('/mine')).json(), mine, 'looking uses nothing')
+  t.ok(app.limits.isRoute('/tasks', 'GET') && app.limits.isRoute('/tasks', null))
+  t.notOk(app.limits.isRoute('/tasks', 'POST') || app.limits.isRoute('/mine', null))
+})
+
+t.test('with the envelope: a 429 in both shapes, and in the document of limited routes only', async (t) => {
+  const app = Fastify(serverOptions())
+  t.teardown(() => app.close())
+  await app.register(envelopePlugin)
+  await app.register(rateLimitPlugin, { legacyHeaders: true })
+  const documented: Record<string, unknown> = {}
+  app.addHook('onRoute', ({ url, schema }) => {
+    documented[url] = (schema?.response as Record<string, unknown> | undefined)?.[429]
+  })
+  const schema = { response: { 200: { type: 'string' } } }
+  app.get('/notes', { schema, config: { limit: { ...note, max: 1 } } }, async () => 'ok')
+  app.get('/free', { schema }, async () => 'ok')
+
+  const allowed = await app.inject('/notes')
+  t.match(allowed.headers, { 'x-ratelimit-limit': '1', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '60' })
+  const refused = await app.inject('/notes')
+  t.match(refused.json(), {
+    status: 'error',
+    code: 429,
+    error_code: 'RATE_LIMIT_EXCEEDED',
+    message: 'Try again in 60 seconds'
+  })
+  t.match(refused.headers, { 'retry-after': '60', 'x-ratelimit-remaining': '0', 'cache-control': 'no-store' })
+  const problem = await app.inject({ url: '/notes', headers: { accept: 'application/problem+json' } })
+  t.match(problem.json(), {
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+    title: 'Request cannot be satisfied as assigned quota has been exceeded',
+    status: 429,
+    'violated-policies': ['note_read']
+  })
+  t.match(documented['/notes'], { headers: { 'Retry-After': {}, RateLimit: {}, 'RateLimit-Policy': {} } })
+  t.equal(documented['/free'], undefined)
+})
+
+t.test('limits that cannot be stop the start, and say why', async (t) => {
+  const bad: Array<[options: RateLimitOptions, message: RegExp]> = [
+    [{ perAddress: { max: 0, seconds: 60 } }, /`perAddress` must have a whole `max`/],
+    [{ perUser: { max: 1.5, seconds: 60 } }, /`perUser`/],
+    [{ fallback: { max: 1, seconds: 0 } }, /`fallback`/],
+    [{ memoryKeys: 10 }, /`memoryKeys` must be/]
+  ]
+  for (const [options, message] of bad) await t.rejects(startHost(t, options), { message })
+  const bare = Fastify()
+  t.teardown(() => bare.close())
+  await t.rejects(async () => bare.register(rateLimitPlugin, { loadRules: async () => [] }), {
+    message: /needs the plugin `changes`/
+  })
+  const { app } = await startHost(t)
+  app.get('/notes', { config: { limit: note } }, async () => 'ok')
+  const route = (limit: object) => () =>
+    app.get(`/${Math.random()}`, { config: { limit: limit as typeof note } }, async () => 'ok')
+  t.throws(route({ ...note, service: 'Note-Read' }), /needs a `service` of lower-case/)
+  t.throws(route({ ...note, max: 4 }), /disagree on the service note_read/)
+  t.throws(route({ ...note, service: 'other', seconds: -1 }), /whole `seconds`/)
+})
