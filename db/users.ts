@@ -24,6 +24,10 @@ export function normalizeUsername(text: string): string | null {
   return /^[a-z0-9][a-z0-9_.-]{2,29}$/.test(username) ? username : null
 }
 
+/** The one spelling of an e-mail address or username as somebody typed it; '' when it can be neither. */
+export const normalizeIdentifier = (text: string) =>
+  text.includes('@') ? normalizeEmail(text) : (normalizeUsername(text) ?? '')
+
 export interface NewUser {
   email: string
   username: string
@@ -64,12 +68,11 @@ export async function insertUser(trx: Transaction<Database>, user: NewUser, role
 
 /** The live user behind an e-mail address or a username. */
 export function findUserByIdentifier(db: Kysely<Database>, identifier: string) {
-  const name = identifier.includes('@') ? normalizeEmail(identifier) : (normalizeUsername(identifier) ?? '')
   return db
     .selectFrom('users')
     .select(['users.id as user_id', 'users.password_hash', ...userColumns])
     .select([rolesOfUser.as('roles'), permissionsOfUser.as('permissions'), isAdminUser.as('is_admin')])
-    .where(identifier.includes('@') ? 'users.email' : 'users.username', '=', name)
+    .where(identifier.includes('@') ? 'users.email' : 'users.username', '=', normalizeIdentifier(identifier))
     .where('users.deleted_at', 'is', null)
     .executeTakeFirst()
 }

@@ -14,6 +14,7 @@ import encryption from '../plugins/encryption/index.ts'
 import envelope, { serverOptions as envelopeServer } from '../plugins/envelope/index.ts'
 import health from '../plugins/health/index.ts'
 import idempotency from '../plugins/idempotency/index.ts'
+import lockout from '../plugins/lockout/index.ts'
 import logging, { serverOptions as loggingServer } from '../plugins/logging/index.ts'
 import metrics from '../plugins/metrics/index.ts'
 import passwords from '../plugins/passwords/index.ts'
@@ -44,6 +45,7 @@ export async function buildApp(config: Config, given: BuildOptions = {}): Promis
   return build(config, 'server', given, async (app) => {
     await app.register(rateLimit, options.rateLimit(config, await limitsGuard(app, config)))
     await app.register(passwords, options.passwords(config))
+    await app.register(lockout, options.lockout(config, app))
     await app.register(accessTokens, options.accessTokens(config))
     await app.register(auth, {
       load: (claims) => loadCaller(app.db, claims),

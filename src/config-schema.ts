@@ -7,10 +7,10 @@ const logs = group('Logging')
 const database = group('Database')
 const redis = group('Redis')
 const tokens = group('Tokens and cookies')
-const passwords = group('Passwords')
 const idempotency = group('Idempotency')
 const accounts = group('Accounts')
 const limits = group('Rate limits')
+const passwords = group('Passwords and lockout')
 const admin = group('First administrator')
 const metrics = group('Metrics')
 const audit = group('Audit')
@@ -179,6 +179,13 @@ export const configSchema = Type.Object({
   ARGON2_QUEUE: passwords.integer('Hashes that may wait; beyond 503', 0, 10_000, { default: 64 }),
   PASSWORD_MIN_LENGTH: passwords.integer('Shortest password', 8, 128, { default: 8, unit: 'characters' }),
   PASSWORD_REQUIRE_CLASSES: passwords.flag('Ask for upper case, lower case and a digit', false),
+  MAX_FAILED_ATTEMPTS: passwords.integer('Failed proofs that lock a client address out, see plugins/lockout', 1, 1000, {
+    default: 5
+  }),
+  LOCKOUT_DURATION_SECONDS: passwords.integer('How long it is locked out, and how long a failure counts', 1, 604_800, {
+    default: 900,
+    unit: 's'
+  }),
 
   IDEMPOTENCY_TTL_HOURS: idempotency.integer('How long the answer to an `Idempotency-Key` is kept', 1, 720, {
     default: 24,

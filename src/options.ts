@@ -1,11 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import { type CursorOptions, createCursors } from '../db/cursors.ts'
+import { findFamiliarAddresses } from '../db/familiar-addresses.ts'
 import { findUserByIdentifier } from '../db/users.ts'
 import type { AccessTokensOptions } from '../plugins/access-tokens/index.ts'
 import type { AuditOptions } from '../plugins/audit/index.ts'
 import type { DocsAccess, DocsOptions } from '../plugins/docs/index.ts'
 import type { EncryptionOptions } from '../plugins/encryption/index.ts'
 import type { IdempotencyOptions } from '../plugins/idempotency/index.ts'
+import { type Lock, type LockoutOptions, redisStore } from '../plugins/lockout/index.ts'
 import type { LoggingOptions } from '../plugins/logging/index.ts'
 import type { PasswordsOptions } from '../plugins/passwords/index.ts'
 import type { RateLimitOptions } from '../plugins/rate-limit/index.ts'
@@ -59,6 +61,25 @@ export const passwords = (config: Config): PasswordsOptions => ({
   minLength: config.PASSWORD_MIN_LENGTH,
   requireClasses: config.PASSWORD_REQUIRE_CLASSES
 })
+
+export const lockout = (config: Config, app: FastifyInstance): LockoutOptions => ({
+  maxAttempts: config.MAX_FAILED_ATTEMPTS,
+  durationSeconds: config.LOCKOUT_DURATION_SECONDS,
+  key: derivedKeys(config.APP_KEYS, 'lockout')[0]?.key,
+  ...(app.hasDecorator('redisGuard') && { store: redisStore(app.redisGuard) }),
+  familiarAddresses: (account) => findFamiliarAddresses(app.db, account),
+  onLocked: (lock) => recordLock(app, lock)
+})
+
+/** Names the account by its owner, if it has one: what was typed may be anything. */
+async function recordLock(app: FastifyInstance, { scope, client, account, request }: Lock): Promise<void> {
+  const owner = account === null ? undefined : await findUserByIdentifier(app.db, account)
+  const target =
+    scope === 'client'
+      ? { target_type: 'client', target_id: client }
+      : { target_type: 'user', target_id: owner?.id ?? null }
+  await app.database.transaction((trx) => app.audit.record(trx, { action: `${scope}.locked`, ...target, request }))
+}
 
 export const accessTokens = (config: Config): AccessTokensOptions => ({
   keys: jwtKeys(config),

@@ -1,0 +1,126 @@
+import type { Guard } from '../redis/index.ts'
+import { PENDING_MS, RETRY_MS, type Rule, SPARE_ENTRIES } from './ledger.ts'
+import { memoryStore } from './memory-store.ts'
+import type { Attempt, LockoutStore } from './store.ts'
+
+/** `Redis` and `Cluster` of ioredis both have it. */
+interface ScriptClient {
+  eval(script: string, numberOfKeys: number, ...keysAndArgs: Array<string | number>): Promise<unknown>
+}
+
+/**
+ * Ledgers that all processes share. What Redis cannot be asked because of an outage, `fallback` is asked: then each process
+ * counts for itself.
+ *
+ * @param guard `app.redisGuard` of the redis plugin, around a client for a single server or a Cluster
+ */
+export function redisStore(
+  guard: Pick<Guard<ScriptClient>, 'call'>,
+  fallback: LockoutStore = memoryStore()
+): LockoutStore {
+  async function run<T>(script: string, ledger: string, args: Args, otherwise: () => Promise<T>): Promise<T | number> {
+    try {
+      const answer = await guard.call((client) => client.eval(script, 1, `lockout:${ledger}`, ...args))
+      return Number(answer)
+    } catch (error) {
+      if (isOutage(error)) return otherwise()
+      throw error
+    }
+  }
+
+  return {
+    async enter(ledger, attempt, rule) {
+      return run(enterScript, ledger, argsOf(attempt, rule), () => fallback.enter(ledger, attempt, rule))
+    },
+    async fail(ledger, attempt, rule) {
+      const reached = await run(failScript, ledger, argsOf(attempt, rule), () => fallback.fail(ledger, attempt, rule))
+      return Boolean(reached)
+    },
+    async takeBack(ledger, attempt, rule, isProven) {
+      const args = [...argsOf(attempt, rule), Number(isProven)]
+      await run(takeBackScript, ledger, args, () => fallback.takeBack(ledger, attempt, rule, isProven))
+    }
+  }
+}
+
+type Args = Array<string | number>
+
+const argsOf = ({ id, by }: Attempt, { limit, windowMs, maxDelayMs }: Rule): Args => [
+  id,
+  by,
+  limit,
+  windowMs,
+  maxDelayMs
+]
+
+const isOutage = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'REDIS_UNAVAILABLE'
+
+// The rules of ledger.ts and memory-store.ts once more, on the clock of Redis. A ledger is one string of JSON under one key:
+// one slot of a Cluster, one expiry. EVAL and not EVALSHA: a kilobyte is nothing beside a password hash, and Redis caches
+// the script by its text just the same.
+const prelude = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local id, by = ARGV[1], ARGV[2]
+local limit, window, max_delay = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local entries = {}
+local function keep_if(is_kept, all)
+  local kept = {}
+  for _, entry in ipairs(all) do
+    if is_kept(entry) then kept[#kept + 1] = entry end
+  end
+  entries = kept
+end
+keep_if(function(entry)
+  return math.abs(now - entry.at) < (entry.pending and ${PENDING_MS} or window)
+end, cjson.decode(redis.call('GET', KEYS[1]) or '[]'))
+local function save()
+  while #entries > limit + ${SPARE_ENTRIES} do table.remove(entries, 1) end
+  if #entries == 0 then return redis.call('DEL', KEYS[1]) end
+  redis.call('SET', KEYS[1], cjson.encode(entries), 'PX', math.max(window, ${PENDING_MS}))
+end
+`
+
+const enterScript = `${prelude}
+local wait = 0
+if #entries >= limit then
+  local first, last, is_under_way = math.huge, 0, false
+  for _, entry in ipairs(entries) do
+    first, last = math.min(first, entry.at), math.max(last, entry.at)
+    is_under_way = is_under_way or entry.pending ~= nil
+  end
+  if max_delay > 0 then
+    local delay = math.min(max_delay, 1000 * 2 ^ (#entries - limit))
+    wait = math.min(delay, last + delay - now)
+  elseif is_under_way then wait = ${RETRY_MS}
+  else wait = math.min(window, first + window - now) end
+end
+if wait > 0 then return wait end
+entries[#entries + 1] = { by = by, at = now, pending = id }
+save()
+return 0
+`
+
+const failScript = `${prelude}
+keep_if(function(entry) return entry.pending ~= id end, entries)
+entries[#entries + 1] = { by = by, at = now }
+local failures = 0
+for _, entry in ipairs(entries) do
+  if not entry.pending then failures = failures + 1 end
+end
+if max_delay == 0 and failures >= limit then
+  for _, entry in ipairs(entries) do entry.at = now end
+end
+save()
+return failures == limit and 1 or 0
+`
+
+const takeBackScript = `${prelude}
+local is_proven = ARGV[6] == '1'
+keep_if(function(entry)
+  if entry.pending then return entry.pending ~= id end
+  return not (is_proven and entry.by == by)
+end, entries)
+save()
+return 0
+`
