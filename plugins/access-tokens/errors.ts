@@ -5,7 +5,7 @@ const Invalid = createError('ACCESS_TOKEN_INVALID', 'The access token is invalid
 /** 401 with the challenge of RFC 6750 §3.1. One error for every fault: what was wrong stays in `cause`, for the log. */
 export class AccessTokenInvalid extends Invalid {
   readonly headers: Record<string, string>
-  /** No key of ours signed it: a guess. `false` for a token of ours that has expired, ended or is no access token. */
+  /** No key of ours signed it: a guess. `false` for what is no JWT, and for a token of ours that has expired or ended. */
   readonly isForged: boolean
 
   constructor(realm: string, { cause, isForged = false }: { cause?: unknown; isForged?: boolean } = {}) {

@@ -44,6 +44,8 @@ declare module 'fastify' {
   }
 }
 
+/** The compact form (RFC 7515 §7.1). What lacks it is a mistake (`Bearer null`) rather than a guess. */
+const JWS = /^[\w-]+\.[\w-]+\.[\w-]*$/
 /** Longer ones are refused unread. */
 const MAX_TOKEN_LENGTH = 4096
 
@@ -72,6 +74,7 @@ async function accessTokens(app: FastifyInstance, options: AccessTokensOptions):
 
   function open(token: string) {
     if (token.length > MAX_TOKEN_LENGTH) throw forged('longer than 4 KiB')
+    if (!JWS.test(token)) throw invalid('malformed')
     try {
       const key = byKid.get(signing.readHeader(token).kid)
       if (key !== undefined) return key.verify(token)

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Claims } from '../access-tokens/index.ts'
+import type { AccessTokenInvalid, Claims } from '../access-tokens/index.ts'
 import type {} from '../changes/index.ts'
 import { type Access, nameOf, type Permission, type RouteAuth, readAccess } from './access.ts'
 import { bearerToken } from './bearer.ts'
@@ -29,6 +29,11 @@ export interface AuthOptions {
   kinds: string[]
   /** Every permission code that exists; a route that asks for another one stops the start. Default none. */
   permissions?: readonly Permission[]
+  /**
+   * Hears of a token that was forged, before the request is refused or goes on as anonymous; what it throws is the refusal.
+   * Not of one that is expired or whose session has ended.
+   */
+  onForged?(request: FastifyRequest): Promise<void>
   /** Principals that are remembered. Default 50 000. */
   cacheSize?: number
   /** How long one is remembered at most, in milliseconds. Default 300 000. */
@@ -53,7 +58,7 @@ declare module 'fastify' {
 }
 
 async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
-  const { load, kinds, permissions = [], cacheSize = 50_000, maxAgeMs = 300_000, now = Date.now } = options
+  const { load, kinds, permissions = [], onForged, cacheSize = 50_000, maxAgeMs = 300_000, now = Date.now } = options
   const { accessTokens, changes } = app
   const principals = createPrincipals({ load, isFresh: () => changes.isFresh(), cacheSize, maxAgeMs, now })
   for (const kind of kinds) changes.on(kind, (key) => principals.drop(`${kind}:${key}`))
@@ -80,7 +85,11 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
     try {
       claims = accessTokens.verify(token)
     } catch (error) {
-      return done(isRequired ? (error as Error) : undefined) // verify() throws nothing else
+      const invalid = error as AccessTokenInvalid // verify() throws nothing else
+      const refuse = (reason: Error) => done(isRequired ? reason : undefined)
+      if (onForged === undefined || !invalid.isForged) return refuse(invalid)
+      onForged(request).then(() => refuse(invalid), refuse)
+      return
     }
     const known = principals.recall(claims)
     if (known !== undefined) return admit(request, known, access, done)

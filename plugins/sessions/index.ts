@@ -89,6 +89,7 @@ async function sessions(app: FastifyInstance, options: SessionsOptions): Promise
     },
     rotate,
     peek: (refreshToken) => tokens.read(refreshToken)?.sessionId ?? null,
+    isForged: tokens.isForged,
     revoke: async (trx, id, reason, userId) => (await revoke(trx, { id, userId }, reason)) > 0,
     revokeAll: (trx, userId, reason, except) => revoke(trx, { userId, except }, reason),
     list: (db, userId) => listSessions(withSessions(db), userId, idleDays, MAX_PER_USER),

@@ -16,6 +16,7 @@ export interface RefreshTokens {
   issue(content: RefreshTokenContent): string
   /** `null` when the token is not one of ours. Pure computation: nothing is looked up for a forged one. */
   read(token: string): RefreshTokenContent | null
+  isForged(token: string): boolean
 }
 
 const FORMAT =
@@ -32,19 +33,26 @@ export function refreshTokens(keys: SessionKey[]): RefreshTokens {
   const byKid = new Map(keys.map(({ kid, key }) => [kid, key]))
   if (byKid.size !== keys.length) throw new Error('sessions: no kid may appear twice')
 
+  function read(token: string): RefreshTokenContent | null {
+    const [, text = '', kid = '', sessionId = '', counter, mac = ''] = FORMAT.exec(token) ?? []
+    const key = byKid.get(kid)
+    if (key === undefined) return null
+    // As text, so that no second spelling of the same bytes passes. Both have 43 characters.
+    if (!timingSafeEqual(Buffer.from(mac), Buffer.from(authenticate(text, key)))) return null
+    return { sessionId, counter: Number(counter) }
+  }
+
   return {
     issue({ sessionId, counter }) {
       const text = `rt_${signing.kid}.${sessionId}.${counter}`
       return `${text}.${authenticate(text, signing.key)}`
     },
 
-    read(token) {
-      const [, text = '', kid = '', sessionId = '', counter, mac = ''] = FORMAT.exec(token) ?? []
-      const key = byKid.get(kid)
-      if (key === undefined) return null
-      // As text, so that no second spelling of the same bytes passes. Both have 43 characters.
-      if (!timingSafeEqual(Buffer.from(mac), Buffer.from(authenticate(text, key)))) return null
-      return { sessionId, counter: Number(counter) }
+    read,
+
+    isForged(token) {
+      const [, , kid] = FORMAT.exec(token) ?? []
+      return token !== '' && (kid === undefined || byKid.has(kid)) && read(token) === null
     }
   }
 }

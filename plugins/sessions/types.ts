@@ -48,6 +48,11 @@ export interface Sessions {
   rotate(trx: Transaction<Tables>, refreshToken: string, client: SessionClient): Promise<Rotation>
   /** The session that a refresh token of ours names, live or not; `null` for a forged one. No I/O. */
   peek(refreshToken: string): string | null
+  /**
+   * Whether it is a guess: neither empty nor ours. Not one that names a key which is not here: after an exchange of keys
+   * honest clients still send what those made. No I/O.
+   */
+  isForged(refreshToken: string): boolean
   /** `false` when it was revoked before, is unknown or, with `userId`, somebody else's. */
   revoke(trx: Transaction<Tables>, sessionId: string, reason: string, userId?: number): Promise<boolean>
   /** Returns how many were revoked. */

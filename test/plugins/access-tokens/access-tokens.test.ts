@@ -127,7 +127,16 @@ t.test('the refusal tells a guess from a token of ours that is no longer good', 
   t.throws(() => tokens.verify(token), { ...invalid, isForged: false }, 'expired')
   t.throws(() => tokens.verify(other.sign(subject).token), { ...invalid, isForged: false }, 'for somebody else')
   t.equal(tokens.invalid('the session has ended').isForged, false)
-  for (const guess of ['', 'garbage', `${token.slice(0, -4)}AAAA`, 'x'.repeat(5000)]) {
+  for (const mistake of ['', 'null', 'undefined', 'garbage']) {
+    t.throws(() => tokens.verify(mistake), { ...invalid, isForged: false }, mistake)
+  }
+  for (const guess of [
+    `${token.slice(0, -4)}AAAA`,
+    `${token}x`,
+    `${token.split('.', 2).join('.')}.`,
+    'a.b.c',
+    'x'.repeat(5000)
+  ]) {
     t.throws(() => tokens.verify(guess), { ...invalid, isForged: true }, guess.slice(0, 20))
   }
 })

@@ -50,6 +50,37 @@ t.test('A17: with bad credentials: 401 and error="invalid_token"', async (t) => 
   t.same(loads, [], 'and nothing is looked up for it')
 })
 
+t.test('forged tokens are told of, and of nothing else; what is thrown then is the refusal', async (t) => {
+  const told: string[] = []
+  let refusal: Error | undefined
+  const host = await startHost(t, {
+    onForged: async ({ url }) => {
+      told.push(url)
+      if (refusal) throw refusal
+    }
+  })
+  const { authorization } = host.signIn('ana', 's1')
+  const ask = (url: string, authorization: string) => host.app.inject({ url, headers: { authorization } })
+  const forged = `${authorization.slice(0, -4)}AAAA`
+
+  t.equal((await ask('/required', authorization)).statusCode, 200)
+  host.sessions.clear()
+  for (const header of [authorization, 'Bearer null', 'Basic YTpi']) await ask('/required', header)
+  t.same(told, [], 'a good one, one whose session has ended, none at all')
+
+  t.equal((await ask('/required', forged)).json().code, 'ACCESS_TOKEN_INVALID')
+  t.same((await ask('/optional', forged)).json(), { who: null })
+  t.equal((await ask('/public', forged)).statusCode, 200)
+  t.same(told, ['/required', '/optional'])
+
+  refusal = Object.assign(new Error('locked out'), { statusCode: 429 })
+  t.equal((await ask('/required', forged)).statusCode, 429)
+  t.same((await ask('/optional', forged)).json(), { who: null }, 'anonymous all the same')
+  host.clock.ms += 900_000
+  t.equal((await ask('/required', authorization)).statusCode, 401)
+  t.equal(told.length, 4, 'nothing of an expired one')
+})
+
 t.test('a good token whose session has ended, or is unknown: 401 and error="invalid_token", each time', async (t) => {
   const { app, signIn, sessions, loads } = await startHost(t)
   const headers = signIn('ana', 's1')

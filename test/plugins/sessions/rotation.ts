@@ -173,7 +173,10 @@ export function testRotation(t: Test, database: OpenDatabase): void {
     for (const token of forged) {
       t.same(await rotate(app, token), { outcome: 'invalid' }, JSON.stringify(token.slice(0, 120)))
       t.equal(app.sessions.peek(token), null)
+      const isGuess = token !== '' && !token.startsWith('rt_k2')
+      t.equal(app.sessions.isForged(token), isGuess, 'a key that is not here may have made it')
     }
+    t.equal(app.sessions.isForged(refreshToken), false, 'used, but ours')
     t.match(await rowOf(app, id), { counter: 1, revoked_at: null })
     const unknown = 'rt_k1.00000000-0000-4000-8000-000000000000.0'
     t.same(await rotate(app, `${unknown}.${sign(unknown)}`), { outcome: 'invalid' }, 'well signed, no such session')
