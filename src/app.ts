@@ -50,7 +50,8 @@ export async function buildApp(config: Config, given: BuildOptions = {}): Promis
     await app.register(auth, {
       load: (claims) => loadCaller(app.db, claims),
       kinds: ['session', 'user', 'role'],
-      permissions: permissionCodes
+      permissions: permissionCodes,
+      onForged: (request) => app.lockout.fail(request)
     })
     await app.register(autoload, {
       dir: join(import.meta.dirname, '../routes'),

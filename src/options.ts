@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type CursorOptions, createCursors } from '../db/cursors.ts'
 import { findFamiliarAddresses } from '../db/familiar-addresses.ts'
-import { findUserByIdentifier } from '../db/users.ts'
+import { findUserByIdentifier, normalizeIdentifier } from '../db/users.ts'
 import type { AccessTokensOptions } from '../plugins/access-tokens/index.ts'
 import type { AuditOptions } from '../plugins/audit/index.ts'
 import type { DocsAccess, DocsOptions } from '../plugins/docs/index.ts'
@@ -145,10 +145,13 @@ function docsAccess(config: Config, app: FastifyInstance): DocsAccess {
   if (config.ENVIRONMENT === 'local') return 'open'
   if (config.ENVIRONMENT === 'production') return 'closed'
   return {
-    async check(username, password) {
-      const user = await findUserByIdentifier(app.db, username)
-      const { valid } = await app.passwords.verify(user?.password_hash ?? null, password)
-      return valid && user?.is_active === true && user.is_admin
+    async check(username, password, request) {
+      const user = await app.lockout.attempt(request, normalizeIdentifier(username), async () => {
+        const found = await findUserByIdentifier(app.db, username)
+        const { valid } = await app.passwords.verify(found?.password_hash ?? null, password)
+        return found && valid ? found : null
+      })
+      return user?.is_active === true && user.is_admin
     }
   }
 }

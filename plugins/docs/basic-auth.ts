@@ -1,10 +1,10 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import type { preHandlerAsyncHookHandler } from 'fastify'
+import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { DocsUnauthorized } from './errors.ts'
 
 /** Says whether these credentials may read the documentation. What it throws is answered as it is (503, 429 …). */
-export type CheckCredentials = (username: string, password: string) => Promise<boolean>
+export type CheckCredentials = (username: string, password: string, request: FastifyRequest) => Promise<boolean>
 
 const REMEMBERED = 100
 const REMEMBER_MS = 60_000
@@ -18,7 +18,7 @@ export function basicAuth(check: CheckCredentials, now: () => number): preHandle
   const isAccepted = remember(check, now)
   return async (request) => {
     const credentials = parseBasic(request.headers.authorization)
-    if (credentials && (await isAccepted(...credentials))) return
+    if (credentials && (await isAccepted(...credentials, request))) return
     throw Object.assign(new DocsUnauthorized(), {
       headers: { 'WWW-Authenticate': 'Basic realm="docs", charset="UTF-8"', 'Cache-Control': 'no-store' }
     })
@@ -37,12 +37,12 @@ function remember(check: CheckCredentials, now: () => number): CheckCredentials 
     ttlResolution: 0,
     perf: { now }
   })
-  return async (username, password) => {
+  return async (username, password, request) => {
     // A username holds no colon, so the joined text is unambiguous.
     const key = createHmac('sha256', secret).update(`${username}:${password}`).digest('base64')
     const known = verdicts.get(key)
     if (known) return known
-    const verdict = check(username, password)
+    const verdict = check(username, password, request)
     verdicts.set(key, verdict)
     const isKept = await verdict.catch(() => false)
     if (!isKept) verdicts.delete(key)

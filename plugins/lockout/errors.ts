@@ -1,8 +1,17 @@
 import { createError } from '@fastify/error'
 
-const TooManyFailures = createError<[number]>('LOCKED_OUT', 'Too many failed attempts. Try again in %d seconds', 429)
+const TooManyFailures = createError<[number]>(
+  'LOCKED_OUT',
+  'Too many failed attempts. Try again in %d seconds',
+  429,
+  Error,
+  false
+)
 
-/** 429 with `Retry-After`: a client is locked out, or an account has to be waited for. */
+/**
+ * 429 with `Retry-After`: a client is locked out, or an account has to be waited for. It has no stack: during an attack
+ * every request makes one.
+ */
 export class LockedOut extends TooManyFailures {
   readonly headers: Record<string, string>
 

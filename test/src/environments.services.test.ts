@@ -18,7 +18,7 @@ t.test('O11: production has no documentation', async (t) => {
 
 t.test('O11: staging shows it to administrators only', async (t) => {
   const admin = { ADMIN_EMAIL: 'root@example.com', ADMIN_USERNAME: 'root', ADMIN_PASSWORD: 'Correct-horse-1' }
-  const app = await startApp(t, { ...serious, ...admin, ENVIRONMENT: 'staging' })
+  const app = await startApp(t, { ...serious, ...admin, ENVIRONMENT: 'staging', MAX_FAILED_ATTEMPTS: '5' })
   const user = await signUp(app)
   for (const url of pages) {
     const anonymous = await app.inject({ url })
@@ -28,6 +28,10 @@ t.test('O11: staging shows it to administrators only', async (t) => {
     t.equal((await app.inject({ url, headers: basic(user.username, user.password) })).statusCode, 401)
     t.equal((await app.inject({ url, headers: basic('root', 'Correct-horse-1') })).statusCode, 200)
   }
+  const guess = () =>
+    app.inject({ url: '/docs', headers: basic('root', 'Wrong-horse-1'), remoteAddress: '198.51.100.1' })
+  for (let count = 0; count < 5; count++) t.equal((await guess()).statusCode, 401)
+  t.equal((await guess()).statusCode, 429)
 })
 
 t.test('the first administrator is created once and never reset', async (t) => {

@@ -31,9 +31,10 @@ const auth: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (app, options) =
         operationId: 'login',
         tags: ['auth'],
         summary: 'Sign in',
-        description: 'Opens a session. The refresh token comes as an HttpOnly cookie, or in the body on request.',
+        description:
+          'Opens a session. The refresh token comes as an HttpOnly cookie, or in the body on request. Too many failures lock the client out (429).',
         body: Login,
-        response: { 200: envelope(SignedIn), ...errors(401, 403) }
+        response: { 200: envelope(SignedIn), ...errors(401, 403, 429) }
       }
     },
     async (request, reply) => {
@@ -58,7 +59,7 @@ const auth: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (app, options) =
         description:
           'Exchanges the refresh token (cookie or body) for its successor and a new access token. A repeated call within the grace period gets the same successor; later reuse ends the session.',
         body: RefreshToken,
-        response: { 200: envelope(Tokens), ...errors(401, 403) }
+        response: { 200: envelope(Tokens), ...errors(401, 403, 429) }
       }
     },
     async (request, reply) => {

@@ -6,9 +6,13 @@ import { bearer, client } from './sign-in.ts'
 /**
  * Exchanges a refresh token for its successor and a new access token.
  *
- * @throws RefreshTokenInvalid | RefreshTokenReused
+ * @throws RefreshTokenInvalid | RefreshTokenReused | LockedOut
  */
 export async function refresh(app: FastifyInstance, request: FastifyRequest, token: string) {
+  if (app.sessions.isForged(token)) {
+    await app.lockout.fail(request)
+    throw new RefreshTokenInvalid()
+  }
   const rotation = await app.database.transaction(async (trx) => {
     const rotated = await app.sessions.rotate(trx, token, client(request))
     if (rotated.outcome === 'invalid') return rotated

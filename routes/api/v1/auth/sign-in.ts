@@ -2,24 +2,28 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Transaction } from 'kysely'
 import { confirmPassword } from '../../../../db/credentials.ts'
 import type { Database } from '../../../../db/types.ts'
-import { findUserByIdentifier } from '../../../../db/users.ts'
+import { findUserByIdentifier, normalizeIdentifier } from '../../../../db/users.ts'
 import { AccountInactive, InvalidCredentials } from './errors.ts'
 
 /**
  * Proves the password and opens a session. An unknown identifier costs the same time as a wrong password, and whether
  * an account is deactivated is told only to who knows its password.
  *
- * @throws InvalidCredentials | AccountInactive | PasswordsBusy
+ * @throws InvalidCredentials | AccountInactive | LockedOut | PasswordsBusy
  */
 export async function signIn(app: FastifyInstance, request: FastifyRequest, identifier: string, password: string) {
-  const found = await findUserByIdentifier(app.db, identifier)
-  const { valid, rehash } = await app.passwords.verify(found?.password_hash ?? null, password)
-  if (found === undefined || !valid || !found.is_active) {
+  const proven = await app.lockout.attempt(request, normalizeIdentifier(identifier), async () => {
+    const found = await findUserByIdentifier(app.db, identifier)
+    const { valid, rehash } = await app.passwords.verify(found?.password_hash ?? null, password)
+    if (found && valid && found.is_active) return { found, rehash }
     const account = found ?? { identifier }
     await app.audit.recordFailure(app.db, { action: 'sign_in.failed', account, request })
-    throw found && valid ? new AccountInactive() : new InvalidCredentials()
-  }
+    if (found && valid) throw new AccountInactive()
+    return null
+  })
+  if (proven === null) throw new InvalidCredentials()
 
+  const { found, rehash } = proven
   const { user_id, password_hash, ...user } = found
   const upgraded = rehash ? await app.passwords.hash(password) : password_hash
   const session = await app.database.transaction(async (trx: Transaction<Database>) => {

@@ -1,6 +1,7 @@
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyError } from 'fastify'
+import { errors } from '../../../../plugins/envelope/schema.ts'
 import { InvalidTokenRequest, UnsupportedGrantType } from './errors.ts'
 import { refresh } from './refresh.ts'
 import { TokenError, TokenRequest, TokenResponse } from './schema.ts'
@@ -21,10 +22,10 @@ const token: FastifyPluginAsyncTypebox = async (app) => {
         tags: ['auth'],
         summary: 'OAuth 2.0 token',
         description:
-          'The `password` and `refresh_token` grants of RFC 6749 for OAuth clients and the Authorize button; never sets cookies. Clients are public: client credentials are ignored.',
+          'The `password` and `refresh_token` grants of RFC 6749 for OAuth clients and the Authorize button; never sets cookies. Clients are public: client credentials are ignored. A client that is locked out gets a 429 as everywhere else: RFC 6749 has no error code for it.',
         consumes: ['application/x-www-form-urlencoded'],
         body: TokenRequest,
-        response: { 200: TokenResponse, 400: TokenError }
+        response: { 200: TokenResponse, 400: TokenError, ...errors(429) }
       },
       onRequest: async (_request, reply) => {
         reply.header('cache-control', 'no-store').header('pragma', 'no-cache')

@@ -18,7 +18,7 @@ const changePassword: FastifyPluginAsyncTypebox = async (app) => {
         description:
           'Ends every other session of the caller; their tokens are dead at once. This one stays. A wrong current password is a 422 that names the field.',
         body: PasswordChange,
-        response: { 200: envelope(SessionsRevoked), ...errors(503) }
+        response: { 200: envelope(SessionsRevoked), ...errors(429, 503) }
       }
     },
     async (request) => {
@@ -29,8 +29,11 @@ const changePassword: FastifyPluginAsyncTypebox = async (app) => {
       const problem = app.passwords.problem(new_password, user)
       if (problem) throw invalid('new_password', problem)
 
-      const { valid } = await app.passwords.verify(user.password_hash, current_password)
-      if (!valid) throw wrongPassword()
+      const proven = await app.lockout.attempt(request, user.username, async () => {
+        const { valid } = await app.passwords.verify(user.password_hash, current_password)
+        return valid ? user : null
+      })
+      if (proven === null) throw wrongPassword()
       const password_hash = await app.passwords.hash(new_password)
       const { body } = await request.transaction(async (trx) => {
         // Another request may have changed the password while this one was hashing.
