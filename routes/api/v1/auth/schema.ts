@@ -11,7 +11,7 @@ export const Registration = Type.Object(
       minLength: 3,
       description: '3 to 30 of a–z, 0–9, `_`, `.` and `-`, starting with a letter or digit; stored in lower case'
     }),
-    password: Password('At least 8 characters'),
+    password: Password('8 to 128 characters after NFC, no common password, not the own address or username'),
     name: Type.Optional(Nullable(text(100, { minLength: 1 })))
   },
   { $id: 'Registration', additionalProperties: false }
