@@ -26,7 +26,8 @@ export const permissionColumns = [
   'permissions.description',
   'permissions.is_active',
   'permissions.created_at',
-  'permissions.updated_at'
+  'permissions.updated_at',
+  'permissions.row_version'
 ] as const
 
 /** The codes of a user's permissions: those that their active roles grant, and every active one for an administrator. */

@@ -15,7 +15,8 @@ export const roleColumns = [
   'roles.is_protected',
   'roles.is_active',
   'roles.created_at',
-  'roles.updated_at'
+  'roles.updated_at',
+  'roles.row_version'
 ] as const
 
 /** The codes that a role grants, or would grant if it and they were active. */

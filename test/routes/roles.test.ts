@@ -272,6 +272,31 @@ t.test('50 identical creations, grants and assignments at once give one 201, the
   }
 })
 
+t.test('a role and a permission are changed and deleted in the version that was read, or not at all', async (t) => {
+  for (const [collection, payload] of [
+    ['/roles', { name: 'versioned' }],
+    ['/permissions', { code: 'test:versioned:all' }]
+  ] as const) {
+    const { headers, ...created } = await admin.as.post(collection, payload)
+    const url = `/api/v1${collection}/${created.json().data.id}`
+    const send = (method: 'PATCH' | 'DELETE', etag: unknown) =>
+      app.inject({
+        method,
+        url,
+        headers: { ...admin.headers, 'if-match': String(etag) },
+        ...(method === 'PATCH' && { payload: { description: String(etag) } })
+      })
+    t.equal(
+      (await app.inject({ url, headers: { ...admin.headers, 'if-none-match': String(headers.etag) } })).statusCode,
+      304
+    )
+    const changed = await send('PATCH', headers.etag)
+    t.equal(changed.statusCode, 200, changed.body)
+    for (const method of ['PATCH', 'DELETE'] as const) t.equal((await send(method, headers.etag)).statusCode, 412)
+    t.equal((await send('DELETE', changed.headers.etag)).statusCode, 204)
+  }
+})
+
 t.test('what is absent answers 404, in the path and in the body', async (t) => {
   const absent = '00000000-0000-4000-8000-000000000000'
   const role = await create('lonely')

@@ -194,3 +194,12 @@ t.test('50 identical creations at once give one 201, the rest 409', async (t) =>
   const answers = await Promise.all(Array.from({ length: 50 }, () => admin.as.post('/users', payload)))
   t.same(answers.map(({ statusCode }) => statusCode).sort(), [201, ...Array(49).fill(409)])
 })
+
+t.test('a service whose default role is absent, inactive or for administrators does not start', async (t) => {
+  for (const [role, reason] of [
+    ['nobody', 'there is no role nobody'],
+    ['admin', 'admin is inactive or for administrators']
+  ]) {
+    await t.rejects(startApp(t, { DEFAULT_USER_ROLE: role }), { message: `DEFAULT_USER_ROLE: ${reason}` })
+  }
+})

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { lackedBy } from '../../../../db/rights.ts'
 import { denyMissing } from '../../../../plugins/auth/errors.ts'
+import { PreconditionFailed } from '../../../../plugins/conditional/errors.ts'
 import { Conflict, NotFound } from '../../../../plugins/envelope/errors.ts'
 import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
 import {
@@ -35,7 +36,7 @@ const permissions: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '',
     {
-      config: { auth: { permission: 'create:permission:all' }, audit: 'permission.created' },
+      config: { auth: { permission: 'create:permission:all' }, etag: 'row', audit: 'permission.created' },
       schema: {
         operationId: 'createPermission',
         tags: ['roles'],
@@ -59,7 +60,7 @@ const permissions: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/:permission_id',
     {
-      config: { auth: { permission: 'read:permission:all' } },
+      config: { auth: { permission: 'read:permission:all' }, etag: 'row' },
       schema: {
         operationId: 'getPermission',
         tags: ['roles'],
@@ -79,7 +80,12 @@ const permissions: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '/:permission_id',
     {
-      config: { auth: { permission: 'update:permission:all' }, audit: 'permission.updated' },
+      config: {
+        auth: { permission: 'update:permission:all' },
+        etag: 'row',
+        ifMatch: 'optional',
+        audit: 'permission.updated'
+      },
       schema: {
         operationId: 'updatePermission',
         tags: ['roles'],
@@ -96,6 +102,7 @@ const permissions: FastifyPluginAsyncTypebox = async (app) => {
         const locked = await lockPermission(trx, params.permission_id)
         if (locked === undefined) throw new NotFound('Permission not found')
         denyMissing(lackedBy(caller, locked))
+        if (request.ifMatch?.row_version.includes(locked.row_version) === false) throw new PreconditionFailed()
         const permission = await updatePermission(trx, params.permission_id, request.body)
         for (const role of await rolesWith(trx, permission.id)) await app.changes.record(trx, 'role', role)
         return { status: 200, body: success('Permission updated', permission) }
@@ -107,7 +114,7 @@ const permissions: FastifyPluginAsyncTypebox = async (app) => {
   app.delete(
     '/:permission_id',
     {
-      config: { auth: { permission: 'delete:permission:all' }, audit: 'permission.deleted' },
+      config: { auth: { permission: 'delete:permission:all' }, ifMatch: 'optional', audit: 'permission.deleted' },
       schema: {
         operationId: 'deletePermission',
         tags: ['roles'],
@@ -123,6 +130,7 @@ const permissions: FastifyPluginAsyncTypebox = async (app) => {
         const locked = await lockPermission(trx, params.permission_id)
         if (locked === undefined) throw new NotFound('Permission not found')
         denyMissing(lackedBy(caller, locked))
+        if (request.ifMatch?.row_version.includes(locked.row_version) === false) throw new PreconditionFailed()
         if (locked.isBuiltIn) throw new Conflict('The service asks for this permission')
         if (locked.isGranted) throw new Conflict('A role grants this permission: revoke it first')
         for (const role of await rolesWith(trx, params.permission_id)) await app.changes.record(trx, 'role', role)

@@ -58,7 +58,7 @@ export async function rolesWith(db: Kysely<Database>, id: string): Promise<strin
 export async function lockPermission(trx: Transaction<Database>, id: string) {
   const permission = await trx
     .selectFrom('permissions')
-    .select(['id', 'code'])
+    .select(['id', 'code', 'row_version'])
     .where('public_id', '=', id)
     .forUpdate()
     .executeTakeFirst()
@@ -71,6 +71,7 @@ export async function lockPermission(trx: Transaction<Database>, id: string) {
     .executeTakeFirst()
   return {
     permissions: [permission.code],
+    row_version: permission.row_version,
     is_admin: false,
     isGranted: grant !== undefined,
     isBuiltIn: permissionCodes.some((code) => code === permission.code)

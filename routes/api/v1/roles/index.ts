@@ -25,7 +25,7 @@ const roles: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '',
     {
-      config: { auth: { permission: 'create:role:all' }, audit: 'role.created' },
+      config: { auth: { permission: 'create:role:all' }, etag: 'row', audit: 'role.created' },
       schema: {
         operationId: 'createRole',
         tags: ['roles'],

@@ -3,6 +3,7 @@ import { Type } from '@sinclair/typebox'
 import { ADMIN, keepingAnAdmin, lackedBy } from '../../../../../db/rights.ts'
 import { type DefaultRoleOptions, findRole, lockRole } from '../../../../../db/roles.ts'
 import { denyMissing } from '../../../../../plugins/auth/errors.ts'
+import { PreconditionFailed } from '../../../../../plugins/conditional/errors.ts'
 import { Conflict, NotFound } from '../../../../../plugins/envelope/errors.ts'
 import { envelope, errors, success } from '../../../../../plugins/envelope/schema.ts'
 import { deleteRole, isAssigned, updateRole } from '../queries.ts'
@@ -14,7 +15,7 @@ const role: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defaul
   app.get(
     '',
     {
-      config: { auth: { permission: 'read:role:all' } },
+      config: { auth: { permission: 'read:role:all' }, etag: 'row' },
       schema: {
         operationId: 'getRole',
         tags: ['roles'],
@@ -34,7 +35,7 @@ const role: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defaul
   app.patch(
     '',
     {
-      config: { auth: { permission: 'update:role:all' }, audit: 'role.updated' },
+      config: { auth: { permission: 'update:role:all' }, etag: 'row', ifMatch: 'optional', audit: 'role.updated' },
       schema: {
         operationId: 'updateRole',
         tags: ['roles'],
@@ -55,6 +56,7 @@ const role: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defaul
           const found = await lockRole(trx, params.role_id, 'forNoKeyUpdate')
           if (found === undefined) throw new NotFound('Role not found')
           denyMissing(lackedBy(caller, found))
+          if (request.ifMatch?.row_version.includes(found.row_version) === false) throw new PreconditionFailed()
           if (isProtected(found) && Object.keys(powers).length > 0) throw new Conflict('This role is protected')
           const role = await updateRole(trx, params.role_id, request.body)
           await app.changes.record(trx, 'role', role.id)
@@ -68,7 +70,7 @@ const role: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defaul
   app.delete(
     '',
     {
-      config: { auth: { permission: 'delete:role:all' }, audit: 'role.deleted' },
+      config: { auth: { permission: 'delete:role:all' }, ifMatch: 'optional', audit: 'role.deleted' },
       schema: {
         operationId: 'deleteRole',
         tags: ['roles'],
@@ -84,6 +86,7 @@ const role: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defaul
         const found = await lockRole(trx, params.role_id, 'forUpdate')
         if (found === undefined) throw new NotFound('Role not found')
         denyMissing(lackedBy(caller, found))
+        if (request.ifMatch?.row_version.includes(found.row_version) === false) throw new PreconditionFailed()
         if (isProtected(found)) throw new Conflict('This role is protected')
         if (await isAssigned(trx, found.role_id)) throw new Conflict('Somebody holds this role: unassign it first')
         await deleteRole(trx, found.role_id)

@@ -11,7 +11,7 @@ const user: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '',
     {
-      config: { auth: 'optional' },
+      config: { auth: 'optional', etag: 'body' },
       schema: {
         operationId: 'getUser',
         tags: ['users'],
