@@ -1,13 +1,10 @@
-import { parseArgs } from 'node:util'
-import { seed } from './cli/seed.ts'
+import { runCli } from './cli/run.ts'
 import { main } from './main.ts'
 
-const usage = `Usage: npm run seed [-- --demo]
-Makes sure that the administrator named by the environment exists; --demo adds the demo users (ENVIRONMENT=local only).`
+const usage = `Usage: npm run seed [-- --demo] [--users 10000] [--items 1000000]
+The command \`seed\` of \`npm run cli\`: -- --help tells of each option.`
 
 await main(usage, async () => {
-  const { values } = parseArgs({ options: { demo: { type: 'boolean', default: false } } })
-  await seed(values)
-  console.log('Seeded')
+  console.log(await runCli(['seed', ...process.argv.slice(2)], { input: process.stdin, output: process.stderr }))
   return 0
 })

@@ -21,18 +21,19 @@ export const commands: Record<string, Command> = {
   'init-db': {
     summary: 'Migrate the database and seed it',
     options: ['demo'],
-    run: async ({ demo = false }) => {
+    run: async ({ demo = false }, terminal) => {
       const migrations = await migrate()
-      await seed({ demo })
+      await seed({ demo, users: 0, items: 0 }, terminal)
       return { data: { migrations, demo }, text: `${migrations.length} migration(s) done, seeded` }
     }
   },
   seed: {
-    summary: 'Make sure that the administrator of the environment exists, with --demo also the demo users',
-    options: ['demo'],
-    run: async ({ demo = false }) => {
-      await seed({ demo })
-      return { data: { demo }, text: 'Seeded' }
+    summary: 'Make sure that the administrator of the environment exists; on request add demo users, or rows in bulk',
+    options: ['demo', 'users', 'items'],
+    run: async ({ demo = false, users = '0', items = '0' }, terminal) => {
+      const data = { demo, users: wholeNumber('users', users, 0), items: wholeNumber('items', items, 0) }
+      await seed(data, terminal)
+      return { data, text: 'Seeded' }
     }
   },
   'create-superuser': {
@@ -55,8 +56,8 @@ export const commands: Record<string, Command> = {
     summary: 'List the users, the oldest first',
     options: ['limit'],
     run: async ({ limit = '100' }) => {
-      if (!/^[1-9]\d{0,5}$/.test(limit)) throw new UsageError('--limit takes a whole number from 1 to 999999')
-      const data = await withApp(({ db }) => listUsers(db, Number(limit)))
+      const most = wholeNumber('limit', limit, 1)
+      const data = await withApp(({ db }) => listUsers(db, most))
       const lines = data.map(({ id, username, email, is_active, roles }) =>
         [id, username.padEnd(30), email, roles.join(), is_active ? '' : 'inactive'].join('  ').trimEnd()
       )
@@ -89,4 +90,10 @@ async function migrate(): Promise<string[]> {
   const config = readConfig()
   const database = await openMigrationDatabase(config)
   return migrateUp(database.db, { appRole: appRole(config) }).finally(() => database.close())
+}
+
+function wholeNumber(option: OptionName, text: string, least: number): number {
+  const value = /^\d{1,8}$/.test(text) ? Number(text) : -1
+  if (value < least) throw new UsageError(`--${option} takes a whole number from ${least} to 99999999`)
+  return value
 }

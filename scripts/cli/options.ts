@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util'
 /** Every option of every command; a command names the ones it takes. */
 export const options = {
   demo: { type: 'boolean', help: 'add the demo users (ENVIRONMENT=local only)' },
+  users: { type: 'string', help: 'add this many users, who cannot sign in' },
+  items: { type: 'string', help: 'add this many items of existing users' },
   email: { type: 'string', help: 'e-mail address' },
   username: { type: 'string', help: '3 to 30 of a–z, 0–9, "_", "." and "-"' },
   name: { type: 'string', help: 'full name' },

@@ -1,15 +1,32 @@
+import { randomBytes } from 'node:crypto'
 import { seedDemo } from '../../db/seed.ts'
+import { seedItems, seedUsers } from '../../db/seed-bulk.ts'
 import { readConfig, withApp } from './context.ts'
+import { progress } from './progress.ts'
+import type { Terminal } from './prompt.ts'
+
+export interface SeedOptions {
+  demo: boolean
+  users: number
+  items: number
+}
 
 /**
- * Adds what the start of the service adds (the administrator of the environment), and on request the demo users.
+ * Adds what the start of the service adds (the administrator of the environment), and on request the demo users, or
+ * users and items in bulk.
  *
- * @throws outside `local`: the passwords of the demo users are known to everybody
+ * @throws outside `local`, for demo users: their passwords are known to everybody
  */
-export async function seed({ demo }: { demo: boolean }): Promise<void> {
+export async function seed({ demo, users, items }: SeedOptions, { output }: Terminal): Promise<void> {
   const config = readConfig()
   if (demo && config.ENVIRONMENT !== 'local') throw new Error('Demo users exist only with ENVIRONMENT=local')
-  await withApp(async ({ database, passwords }) => {
+  await withApp(async ({ db, database, passwords }) => {
     if (demo) await seedDemo(database.transaction, passwords.hash)
+    if (users > 0) {
+      const passwordHash = await passwords.hash(randomBytes(24).toString('base64url'))
+      const account = { passwordHash, role: config.DEFAULT_USER_ROLE }
+      await seedUsers(db, users, account, progress(output, 'users', users))
+    }
+    if (items > 0) await seedItems(db, items, progress(output, 'items', items))
   }, config)
 }

@@ -7,6 +7,7 @@ import { decodeProtectedHeader } from 'jose'
 import t, { type Test } from 'tap'
 import accessTokens from '../../plugins/access-tokens/index.ts'
 import { openDatabase } from '../../plugins/database/index.ts'
+import { progress } from '../../scripts/cli/progress.ts'
 import { runCli } from '../../scripts/cli/run.ts'
 import { loadConfig } from '../../src/config.ts'
 import { generateAppKey } from '../../src/keys.ts'
@@ -37,7 +38,8 @@ t.test('wrong usage is refused before anything is opened', async (t) => {
     [['cleanup', 'all'], 'cleanup takes only options, not "all"'],
     [['rotate-keys', '--stage', '--prune'], '--stage and --prune exclude each other'],
     [['rotate-keys', '--algorithm', 'none'], '--algorithm takes HS256, EdDSA, ES256 or RS256, of JWT_KEYS'],
-    [['list-users', '--limit', '0'], '--limit takes a whole number from 1 to 999999'],
+    [['seed', '--items', '1e6'], '--items takes a whole number from 0 to 99999999'],
+    [['list-users', '--limit', '0'], '--limit takes a whole number from 1 to 99999999'],
     [['create-user', '--email', 'a@b.c'], 'Without a terminal, --email, --username and --password-stdin are needed']
   ]
   for (const [args, message] of cases) await t.rejects(cli(args), { name: 'UsageError', message })
@@ -62,7 +64,23 @@ t.test('an account is created once, with a password that is accepted, and listed
     { email: 'ada@example.com', roles: ['admin'], is_active: true }
   )
   t.notOk(users.some(({ username }) => username === 'eve'))
+  const told = new PassThrough()
+  const bulk = ['seed', '--users', '25', '--items', '40', '--json']
+  const seeded = await runCli(bulk, { input: new PassThrough(), output: told })
+  t.same(JSON.parse(seeded), { demo: false, users: 25, items: 40 })
+  t.match(String(told.read()), /^25 users in [\d.]+ s, [\d,]+\/s\n40 items in /, 'progress, beside the result')
+  t.equal(JSON.parse(await cli(['list-users', '--json'])).length, users.length + 25)
+
   t.match(JSON.parse(await cli(['cleanup', '--json'])), { sessions: 0, changes: 0 })
+})
+
+t.test('on a terminal long work shows a bar that grows', async (t) => {
+  const output = Object.assign(new PassThrough(), { isTTY: true })
+  const show = progress(output, 'rows', 1000)
+  show(500)
+  t.match(String(output.read()), /^\r█{15}░{15} 500 rows, [\d,]+\/s\u001b\[K$/)
+  show(1000)
+  t.match(String(output.read()), /^\r█{30} 1,000 rows, .*\n$/)
 })
 
 t.test('demo users are refused outside local, before anything is opened', async (t) => {
