@@ -13,6 +13,7 @@ const steps = {
   lint: () => runTool('@biomejs/biome', ['check', '--error-on-warnings', '.']),
   types: () => runTool('typescript', ['-p', 'tsconfig.json']),
   'configuration docs': () => runNode(['scripts/config-docs.ts', '--check']),
+  'schema docs': () => runNode(['scripts/schema-docs.ts', '--check']),
   'openapi.json is current': () => runNode(['scripts/openapi.ts', '--check']),
   'openapi.json is sound': () => runTool('@redocly/cli', ['lint', 'openapi.json'], { env: quietRedocly }),
   'house and lockfile': () => test('test/house.test.ts', 'test/lockfile.test.ts'),

@@ -4,29 +4,29 @@ import { compiled } from '../../db/compiled.ts'
 import { openDatabase, type Tables } from '../../plugins/database/index.ts'
 import { emptyDump } from '../support/embedded.ts'
 
-interface NotesTable {
+interface ScribblesTable {
   id: GeneratedAlways<number>
   author: string
   text: string | null
 }
-type Notes = { notes: NotesTable }
+type Scribbles = { scribbles: ScribblesTable }
 
 const database = await openDatabase({ dataDir: null, load: await emptyDump() })
 t.teardown(() => database.close())
-const db = database.db.withTables<Notes>()
+const db = database.db.withTables<Scribbles>()
 
 t.beforeEach(async () => {
-  await sql`drop table if exists notes`.execute(db)
-  await sql`create table notes (id int generated always as identity, author text not null, text text)`.execute(db)
-  await sql`insert into notes (author, text) values ('ada', 'one'), ('ada', null), ('bob', 'three')`.execute(db)
+  await sql`drop table if exists scribbles`.execute(db)
+  await sql`create table scribbles (id int generated always as identity, author text not null, text text)`.execute(db)
+  await sql`insert into scribbles (author, text) values ('ada', 'one'), ('ada', null), ('bob', 'three')`.execute(db)
 })
 
 t.test('values are bound by name at each run, though the query is built once', async (t) => {
   let builds = 0
-  const select = compiled((db: Kysely<Tables & Notes>, { author, id }: { id: number; author: string }) => {
+  const select = compiled((db: Kysely<Tables & Scribbles>, { author, id }: { id: number; author: string }) => {
     builds++
     return db
-      .selectFrom('notes')
+      .selectFrom('scribbles')
       .select(['id', 'text'])
       .where('author', '=', author)
       .where('id', '<=', id)
@@ -42,9 +42,9 @@ t.test('values are bound by name at each run, though the query is built once', a
 })
 
 t.test('a value may be used twice, beside constants, in limits and in raw SQL', async (t) => {
-  const select = compiled((db: Kysely<Tables & Notes>, p: { author: string; limit: number; ids: number[] }) =>
+  const select = compiled((db: Kysely<Tables & Scribbles>, p: { author: string; limit: number; ids: number[] }) =>
     db
-      .selectFrom('notes')
+      .selectFrom('scribbles')
       .select(({ eb }) => ['id', eb('author', '=', p.author).as('is_own'), sql<string>`${p.author}::text`.as('asked')])
       .where('text', 'is distinct from', 'three')
       .where('id', '=', sql<number>`any(${p.ids}::int[])`)
@@ -56,8 +56,8 @@ t.test('a value may be used twice, beside constants, in limits and in raw SQL', 
 })
 
 t.test('writes and null are values like any other', async (t) => {
-  const insert = compiled((db: Kysely<Tables & Notes>, { author, text }: { author: string; text: string | null }) =>
-    db.insertInto('notes').values({ author, text }).returning(['id', 'text'])
+  const insert = compiled((db: Kysely<Tables & Scribbles>, { author, text }: { author: string; text: string | null }) =>
+    db.insertInto('scribbles').values({ author, text }).returning(['id', 'text'])
   )
   t.same(await insert.executeTakeFirst(db, { author: 'cyd', text: null }), { id: 4, text: null })
   t.same(await insert.executeTakeFirst(db, { author: 'cyd', text: 'five' }), { id: 5, text: 'five' })
@@ -65,19 +65,20 @@ t.test('writes and null are values like any other', async (t) => {
 
 t.test('in a transaction it belongs to the transaction', async (t) => {
   const select = compiled(
-    (db: Kysely<Tables & Notes>, { id }: { id: number }) => db.selectFrom('notes').select('text').where('id', '=', id),
+    (db: Kysely<Tables & Scribbles>, { id }: { id: number }) =>
+      db.selectFrom('scribbles').select('text').where('id', '=', id),
     { shortRead: true }
   )
   await database.transaction(async (trx) => {
-    await sql`update notes set text = 'changed' where id = 1`.execute(trx)
-    t.same(await select.executeTakeFirst(trx.withTables<Notes>(), { id: 1 }), { text: 'changed' })
+    await sql`update scribbles set text = 'changed' where id = 1`.execute(trx)
+    t.same(await select.executeTakeFirst(trx.withTables<Scribbles>(), { id: 1 }), { text: 'changed' })
     await t.rejects(select.execute(db, { id: 1 }), { code: 'INSIDE_TRANSACTION' })
   })
 })
 
 t.test('the first row, or undefined, or an error where there must be one', async (t) => {
-  const select = compiled((db: Kysely<Tables & Notes>, { id }: { id: number }) =>
-    db.selectFrom('notes').select('author').where('id', '=', id)
+  const select = compiled((db: Kysely<Tables & Scribbles>, { id }: { id: number }) =>
+    db.selectFrom('scribbles').select('author').where('id', '=', id)
   )
   const row: { author: string } | undefined = await select.executeTakeFirst(db, { id: 3 })
   t.same(row, { author: 'bob' })
@@ -87,9 +88,9 @@ t.test('the first row, or undefined, or an error where there must be one', async
 })
 
 t.test('a value that was forgotten is an error, not a null', async (t) => {
-  const select = compiled((db: Kysely<Tables & Notes>, { id }: { id?: number }) =>
+  const select = compiled((db: Kysely<Tables & Scribbles>, { id }: { id?: number }) =>
     db
-      .selectFrom('notes')
+      .selectFrom('scribbles')
       .select('id')
       .where('id', '=', id ?? 0)
   )
@@ -97,13 +98,16 @@ t.test('a value that was forgotten is an error, not a null', async (t) => {
 })
 
 t.test('only a select without locks is a short read', async (t) => {
-  const locking = compiled((db: Kysely<Tables & Notes>, _: object) => db.selectFrom('notes').select('id').forUpdate(), {
-    shortRead: true
-  })
-  const writing = compiled((db: Kysely<Tables & Notes>, _: object) => db.deleteFrom('notes').returning('id'), {
+  const locking = compiled(
+    (db: Kysely<Tables & Scribbles>, _: object) => db.selectFrom('scribbles').select('id').forUpdate(),
+    {
+      shortRead: true
+    }
+  )
+  const writing = compiled((db: Kysely<Tables & Scribbles>, _: object) => db.deleteFrom('scribbles').returning('id'), {
     shortRead: true
   })
   await t.rejects(locking.execute(db, {}), { message: /^Not a short read, it writes or locks: select/ })
   await t.rejects(writing.execute(db, {}), { message: /^Not a short read, it writes or locks: delete/ })
-  t.equal((await sql`select 1 from notes`.execute(db)).rows.length, 3)
+  t.equal((await sql`select 1 from scribbles`.execute(db)).rows.length, 3)
 })

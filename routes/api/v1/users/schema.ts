@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { CursorQuery, cursorEnvelope, PageQuery, pageEnvelope } from '../../../../plugins/envelope/schema.ts'
+import { cursorEnvelope, ListQuery, PageQuery, pageEnvelope } from '../../../../plugins/envelope/schema.ts'
 import { DateTime, Email, Id, Nullable, StringEnum, text } from '../../../../plugins/validation/schema.ts'
 
 const roles = Type.Array(text(50), { maxItems: 100, description: 'Names of the active roles' })
@@ -81,12 +81,8 @@ export const Removal = Type.Object(
 export const UserQuery = Type.Object(
   {
     ...PageQuery.properties,
-    cursor: CursorQuery.properties.cursor,
-    limit: Type.Optional({
-      ...Type.Omit(CursorQuery, ['cursor']).properties.limit,
-      default: undefined,
-      description: 'Items in a part: asks for a walk by cursor instead of pages'
-    }),
+    cursor: ListQuery.properties.cursor,
+    limit: ListQuery.properties.limit,
     sort: StringEnum(['created_at', '-created_at', 'username', '-username', 'email', '-email'], {
       default: '-created_at',
       description: 'The field to sort by, with `-` the largest first'

@@ -1,0 +1,56 @@
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { listMigrations } from '../../db/migration-files.ts'
+import { edits } from './edits.ts'
+import type { Names } from './names.ts'
+import { routes } from './routes-template.ts'
+import { migration, queries, type Resource, schema } from './templates.ts'
+import { test } from './test-template.ts'
+
+/**
+ * Writes a resource into the project below `root` and returns the files it wrote and changed.
+ *
+ * @throws before anything is written, when one of its files is there
+ */
+export async function addResource(root: string, resource: Resource): Promise<string[]> {
+  const { path, plural } = resource.names
+  const present = filesOf(root, resource.names)
+  if (present.length > 0) throw new Error(`Nothing was written, these are there already: ${present.join(', ')}`)
+  const last = (await listMigrations(join(root, 'db/migrations'))).at(-1)?.name.slice(0, 4) ?? '0000'
+  const files = {
+    [`db/migrations/${String(Number(last) + 1).padStart(4, '0')}_${plural}.ts`]: migration(resource),
+    [`routes/api/v1/${path}/schema.ts`]: schema(resource),
+    [`routes/api/v1/${path}/queries.ts`]: queries(resource),
+    [`routes/api/v1/${path}/index.ts`]: routes(resource),
+    [`test/routes/${path}.test.ts`]: test(resource)
+  }
+  // All of them before any is written: an anchor that is gone leaves nothing half done.
+  for (const { file, add } of edits) files[file] = add(readFileSync(join(root, file), 'utf8'), resource)
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, file)), { recursive: true })
+    writeFileSync(join(root, file), text)
+  }
+  return Object.keys(files)
+}
+
+/**
+ * Takes a resource out again, and returns the files it deleted and changed.
+ *
+ * @throws when there is none of that name
+ */
+export function removeResource(root: string, names: Names): string[] {
+  const files = filesOf(root, names)
+  if (files.length === 0) throw new Error(`There is no resource ${names.singular}`)
+  for (const file of files) rmSync(join(root, file), { recursive: true })
+  for (const { file, remove } of edits) {
+    const text = readFileSync(join(root, file), 'utf8')
+    writeFileSync(join(root, file), remove(text, names))
+  }
+  return [...files, ...edits.map(({ file }) => file)]
+}
+
+function filesOf(root: string, { path, plural }: Names): string[] {
+  const migrations = globSync(`db/migrations/[0-9][0-9][0-9][0-9]_${plural}.ts`, { cwd: root })
+  const others = [`routes/api/v1/${path}`, `test/routes/${path}.test.ts`].filter((file) => existsSync(join(root, file)))
+  return [...migrations, ...others]
+}

@@ -1,0 +1,144 @@
+import type { Resource } from './templates.ts'
+
+/** The handlers, after the model of `routes/api/v1/todos`. */
+export function routes({ names, isPublic }: Resource): string {
+  const { singular, plural, path, type, types, variable, variables, title, words } = names
+  const read = isPublic ? 'public' : 'required'
+  const who = isPublic ? '' : ' of the caller'
+  return `import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import type { Transaction } from 'kysely'
+import type { Database } from '../../../../db/types.ts'
+import { PreconditionFailed } from '../../../../plugins/conditional/errors.ts'
+import { NotFound } from '../../../../plugins/envelope/errors.ts'
+import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
+import { columns, list${types}, ${variables} } from './queries.ts'
+import { ${type}, ${type}Create, ${type}Params, ${type}Update } from './schema.ts'
+
+/** ${isPublic ? 'Others’ are not to be written' : 'Others’ are as good as absent'}. */
+const own = (caller: { user_id: number }, params: { ${singular}_id: string }) => ({
+  owner_id: caller.user_id,
+  public_id: params.${singular}_id
+})
+
+/** Why an UPDATE found no row. */
+const absentOrChanged = async (
+  trx: Transaction<Database>,
+  mine: ReturnType<typeof own>,
+  ifMatch: object | undefined
+) => (ifMatch && (await ${variables}.exists(trx, mine)) ? new PreconditionFailed() : new NotFound('${title} not found'))
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+  app.post(
+    '',
+    {
+      config: { auth: 'required', audit: '${singular}.created', idempotent: true, etag: 'row' },
+      schema: {
+        operationId: 'create${type}',
+        tags: ['${plural}'],
+        summary: 'Create: ${words}',
+        description: 'The caller becomes the owner.',
+        body: ${type}Create,
+        response: { 201: envelope(${type}) }
+      }
+    },
+    async (request, reply) => {
+      const { status, body, location } = await request.transaction(async (trx) => {
+        const ${variable} = await ${variables}.create(trx, { ...request.body, owner_id: request.caller.user_id }, columns)
+        const location = \`/api/v1/${path}/\${${variable}.id}\`
+        return { status: 201, body: success('${title} created successfully', ${variable}), location }
+      })
+      return reply.code(status).header('location', location).send(body)
+    }
+  )
+
+  app.get(
+    '',
+    {
+      config: { auth: '${read}' },
+      schema: {
+        operationId: 'list${types}',
+        tags: ['${plural}'],
+        summary: 'List ${words}',
+        description: 'All${who}, newest first. A page beyond the end is empty.',
+        querystring: PageQuery,
+        response: { 200: pageEnvelope(${type}) }
+      }
+    },
+    async ({ ${isPublic ? 'query' : 'caller, query'} }) =>
+      page('${title} list', await list${types}(app.db, {${isPublic ? '' : ' owner_id: caller.user_id '}}, query))
+  )
+
+  app.get(
+    '/:${singular}_id',
+    {
+      config: { auth: '${read}', etag: 'row' },
+      schema: {
+        operationId: 'get${type}',
+        tags: ['${plural}'],
+        summary: 'Read: ${words}',
+        description: 'One${who}.',
+        params: ${type}Params,
+        response: { 200: envelope(${type}), ...errors(404) }
+      }
+    },
+    async ({ ${isPublic ? 'params' : 'caller, params'} }) => {
+      const ${variable} = await ${variables}.get(app.db, ${isPublic ? `{ public_id: params.${singular}_id }` : 'own(caller, params)'}, columns)
+      if (${variable} === undefined) throw new NotFound('${title} not found')
+      return success('${title}', ${variable})
+    }
+  )
+
+  app.patch(
+    '/:${singular}_id',
+    {
+      config: { auth: 'required', audit: '${singular}.updated', etag: 'row', ifMatch: 'optional' },
+      schema: {
+        operationId: 'update${type}',
+        tags: ['${plural}'],
+        summary: 'Change: ${words}',
+        description: 'Only the sent fields change. Only the owner may.',
+        params: ${type}Params,
+        body: ${type}Update,
+        response: { 200: envelope(${type}), ...errors(404) }
+      }
+    },
+    async (request) => {
+      const { body } = await request.transaction(async (trx) => {
+        const mine = own(request.caller, request.params)
+        const ${variable} = await ${variables}.update(trx, { ...mine, ...request.ifMatch }, request.body, columns)
+        if (${variable} === undefined) throw await absentOrChanged(trx, mine, request.ifMatch)
+        return { status: 200, body: success('${title} updated successfully', ${variable}) }
+      })
+      return body
+    }
+  )
+
+  app.delete(
+    '/:${singular}_id',
+    {
+      config: { auth: 'required', audit: '${singular}.deleted', ifMatch: 'optional' },
+      schema: {
+        operationId: 'delete${type}',
+        tags: ['${plural}'],
+        summary: 'Delete: ${words}',
+        description: 'It disappears from every list. Only the owner may.',
+        params: ${type}Params,
+        response: { 204: Type.Null({ description: 'Deleted' }), ...errors(404) }
+      }
+    },
+    async (request, reply) => {
+      await request.transaction(async (trx) => {
+        const mine = own(request.caller, request.params)
+        const deleted = await ${variables}.delete(trx, { ...mine, ...request.ifMatch })
+        if (deleted === 0) throw await absentOrChanged(trx, mine, request.ifMatch)
+        return { status: 204, body: null }
+      })
+      return reply.code(204).send(null)
+    }
+  )
+}
+
+export default routes
+`
+}
