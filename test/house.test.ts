@@ -67,6 +67,7 @@ t.test('each rule finds the file that breaks it', async (t) => {
     ['a route without a function', { 'routes/x/index.ts': 'export default 1' }, /no function as its default export/],
     ['a route that does not load', { 'routes/x/index.ts': "throw new Error('broken')" }, /does not load: broken/],
     ['environment', { 'src/x.ts': 'export const x = process.env.HOME' }, /src\/x\.ts:1 reads process\.env/],
+    ['environment by import', { 'db/x.ts': "import 'node:process'" }, /db\/x\.ts:1 imports node:process/],
     ['the type any', { 'db/x.ts': 'export const x: any = 1' }, /db\/x\.ts:1 uses the type any/],
     ['a silenced checker', { 'test/x.ts': '// @ts-ignore\nexport {}' }, /silences the type checker/],
     ['an expected type error', { 'db/x.ts': '// @ts-expect-error\nexport {}' }, /outside test/],

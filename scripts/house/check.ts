@@ -16,6 +16,7 @@ export interface Findings {
 const limits = { hard: 250, soft: 150, readme: 80 }
 const sized = new Set(['src', 'plugins', 'routes', 'db', 'scripts'])
 const mayReadEnvironment = new Set(['scripts', 'test', 'bench'])
+const isEnvironmentHidden = (path: string) => !mayReadEnvironment.has(room(path)) && path !== 'src/config.ts'
 const unfinished = /\b(?:TODO|FIXME|XXX)\b/
 const silenced = /@ts-(?:ignore|nocheck)\b/
 const machinePath = /(?<![\w.:~-])(?:\/(?:home|root|tmp|mnt|work|Users)\/|[A-Z]:\\\\)/
@@ -51,6 +52,9 @@ function readSources(root: string): SourceFile[] {
 function checkImports({ path, imports }: SourceFile): string[] {
   const own = rooms[room(path)]
   return imports.flatMap(({ specifier, typeOnly, line }) => {
+    if (isEnvironmentHidden(path) && /^(node:)?process$/.test(specifier)) {
+      return [`${path}:${line} imports ${specifier}, which would hide that it reads the environment`]
+    }
     if (isBuiltin(specifier) || packageOf(specifier) !== undefined) return []
     const to = posix.join(posix.dirname(path), specifier)
     return own?.mayImport({ from: path, to, typeOnly }) ? [] : [`${path}:${line} imports ${to}: ${own?.rule}`]
@@ -59,7 +63,6 @@ function checkImports({ path, imports }: SourceFile): string[] {
 
 function checkText({ path, code, tokens }: SourceFile): string[] {
   const errors: string[] = []
-  const isEnvironmentHidden = !mayReadEnvironment.has(room(path)) && path !== 'src/config.ts'
   for (const [i, { kind, text, index }] of tokens.entries()) {
     const report = (message: string) => errors.push(`${path}:${lineAt(code, index)} ${message}`)
     const previous = tokens[i - 1]?.text
@@ -71,7 +74,7 @@ function checkText({ path, code, tokens }: SourceFile): string[] {
     } else if (kind === 'word') {
       const isKey = previous === '.' || next === ':' || next === '('
       if (text === 'any' && !isKey) report('uses the type any')
-      if (text === 'env' && previous === '.' && tokens[i - 2]?.text === 'process' && isEnvironmentHidden) {
+      if (text === 'env' && previous === '.' && tokens[i - 2]?.text === 'process' && isEnvironmentHidden(path)) {
         report('reads process.env: only src/config.ts does')
       }
     }
