@@ -12,6 +12,8 @@ export interface Backend {
   readonly runSingle?: RunSingle
   /** A statement that opens each transaction. */
   readonly prelude?: string | undefined
+  /** Several statements in one text, without values; the rows of all. */
+  script(sql: string): Promise<unknown[]>
   ping(): Promise<unknown>
   stats(): PoolStats
   close(): Promise<void>

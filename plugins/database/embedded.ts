@@ -32,6 +32,7 @@ export async function openEmbedded({ dataDir, load, echo, logger }: EmbeddedOpti
       dialect,
       driver,
       provider: turns,
+      script: (sql) => turns.provideConnection(() => runScript(pglite, sql)),
       async ping() {
         // While somebody works on it, it answers; asking as well would wait for them.
         if (turns.count() === 0) await pglite.query('select 1')
@@ -64,6 +65,16 @@ function echoStatements(connection: DatabaseConnection, echo: Echo): void {
     } finally {
       echo(query.sql, startedAt)
     }
+  }
+}
+
+/** What fails between its BEGIN and COMMIT must not leave the one connection in a transaction that is broken. */
+async function runScript(pglite: PGlite, sql: string): Promise<unknown[]> {
+  try {
+    return (await pglite.exec(sql)).flatMap(({ rows }) => rows)
+  } catch (error) {
+    await pglite.exec('rollback')
+    throw error
   }
 }
 

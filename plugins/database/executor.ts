@@ -24,7 +24,8 @@ export const createScopes = (): Scopes => new AsyncLocalStorage<Scope>()
 
 export type RunSingle = (query: CompiledQuery) => Promise<QueryResult<unknown>>
 
-function isInside(scopes: Scopes): boolean {
+/** Whether this code runs while a connection is held for it. */
+export function isInside(scopes: Scopes): boolean {
   const scope = scopes.getStore()
   return scope !== undefined && scope.state !== 'released'
 }

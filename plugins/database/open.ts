@@ -1,7 +1,7 @@
 import { Kysely } from 'kysely'
 import type { Backend } from './backend.ts'
-import { DatabaseUnavailable } from './errors.ts'
-import { createScopes, DatabaseExecutor } from './executor.ts'
+import { DatabaseUnavailable, InsideTransaction } from './errors.ts'
+import { createScopes, DatabaseExecutor, isInside } from './executor.ts'
 import { createTransactions } from './transaction.ts'
 import type { DatabaseOptions, OpenDatabase, Tables } from './types.ts'
 
@@ -14,7 +14,7 @@ const CHECK_TIMEOUT_MS = 2000
  */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
   const backend = await openBackend(options)
-  const { kind, dialect, driver, provider, runSingle, prelude, ping, stats, close } = backend
+  const { kind, dialect, driver, provider, runSingle, prelude, script, ping, stats, close } = backend
   const scopes = createScopes()
   const executor = new DatabaseExecutor({ dialect, provider, scopes, runSingle })
   const db = new Kysely<Tables>({ config: { dialect }, dialect, driver, executor })
@@ -27,6 +27,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
     transaction,
     afterCommit,
     current,
+    script: (sql) => (isInside(scopes) ? Promise.reject(new InsideTransaction()) : script(sql)),
     check: () => answersWithin(ping(), CHECK_TIMEOUT_MS),
     stats,
     close: () => (closing ??= close())

@@ -77,6 +77,24 @@ export function runSingleOn(pool: pg.Pool, statements: Statements, echo: Echo | 
   return (query) => run(query).catch((error) => retryStale(error, statements, () => run(query)))
 }
 
+/** Several statements in one text, each with an outcome of its own. */
+export function runScriptOn(pool: pg.Pool, echo: Echo | undefined): (sql: string) => Promise<unknown[]> {
+  return async (sql) => {
+    const client = await pool.connect().catch((error: Error) => Promise.reject(acquireError(error)))
+    const startedAt = performance.now()
+    try {
+      // The types know one outcome only.
+      const outcomes = [await client.query(sql)].flat() as pg.QueryResult[]
+      return outcomes.flatMap(({ rows }) => rows)
+    } catch (error) {
+      throw statementError(error as Error) // node-postgres rejects with errors only
+    } finally {
+      echo?.(sql, startedAt)
+      client.release(client.getTransactionStatus() !== 'I')
+    }
+  }
+}
+
 /** Runs a statement again whose plan was stale. */
 export function retryStale<T>(error: unknown, statements: Statements, again: () => Promise<T>): Promise<T> {
   if (!isStaleStatement(error)) throw error

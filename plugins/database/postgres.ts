@@ -1,7 +1,7 @@
 import { CompiledQuery, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { type Backend, createEcho } from './backend.ts'
-import { kyselyPool, runSingleOn } from './pool.ts'
+import { kyselyPool, runScriptOn, runSingleOn } from './pool.ts'
 import { postgresTypes } from './postgres-types.ts'
 import { openReaders } from './readers.ts'
 import { namedStatements, unnamedStatements } from './statements.ts'
@@ -69,6 +69,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Backend> {
     },
     runSingle: (query) => (SHORT_READ in query ? readers.run(query) : runOnPool(query)),
     prelude: preparedStatements ? undefined : localSettings(options, statementTimeoutMs, lockTimeoutMs),
+    script: runScriptOn(pool, echo),
     ping,
     stats: () => ({ size: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close

@@ -45,6 +45,11 @@ export interface OpenDatabase {
   afterCommit(trx: Transaction<Tables>, fn: () => void | Promise<void>): void
   /** The transaction this code runs in, if any. For adapters that must join it; everything else passes `trx` on. */
   current(): Transaction<Tables> | undefined
+  /**
+   * Runs a text of several statements, which may begin and end a transaction of its own, and returns the rows of all.
+   * For adapters of libraries that bring such texts; it takes no values, so nothing from outside may be in it.
+   */
+  script(sql: string): Promise<unknown[]>
   /** Resolves when the database answers; rejects with `DatabaseUnavailable` within 2 s. Needs no free pool connection. */
   check(): Promise<void>
   stats(): PoolStats

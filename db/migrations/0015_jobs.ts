@@ -1,0 +1,1 @@
+export { down, up } from '../../plugins/jobs/migration.ts'

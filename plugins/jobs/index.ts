@@ -1,0 +1,194 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Transaction } from 'kysely'
+import { fromKysely, type PgBoss } from 'pg-boss'
+import type { Tables } from '../database/index.ts'
+import type {} from '../health/index.ts'
+import type {} from '../metrics/index.ts'
+import { affected, createBoss, type WorkerConnection } from './boss.ts'
+import { PayloadInvalid, UnknownJob } from './errors.ts'
+import type { EnqueueOptions, Job, JobName, JobPayloads } from './job.ts'
+import { compilePayload, type PayloadCheck } from './payload.ts'
+import { syncQueues, syncSchedules } from './queues.ts'
+import { startWorker, type Worker } from './worker.ts'
+
+/** A job that is made by the clock. */
+export interface Schedule<N extends JobName = JobName> {
+  job: N
+  /** A cron expression of five fields, in UTC. Over all workers each occurrence makes one job. */
+  cron: string
+  payload: JobPayloads[N]
+}
+
+export interface JobsOptions {
+  /** Every kind of job, also in processes that only enqueue. */
+  jobs: readonly Job[]
+  schedules?: readonly Schedule[]
+  /** Whether this process works jobs and keeps the schedules. */
+  work: boolean
+  /** How a worker reaches PostgreSQL. Required with `work` on PostgreSQL, unused embedded. */
+  connection?: WorkerConnection
+  /** Runs of one kind at once in this process. Default 5. */
+  concurrency?: number
+  /** A run is taken for dead when its worker has not been heard of for this long. Default 30 s, at least 10. */
+  heartbeatSeconds?: number
+  /** Pause between two looks for jobs, where nothing tells of new ones. Default 2 s, at least 0.5. */
+  pollSeconds?: number
+  /** When the process stops: time for running jobs, then they are handed back. Default 10 000 ms. */
+  stopTimeoutMs?: number
+}
+
+/** What waits and runs, by kind. `dead` ones have failed for good. */
+export interface QueueFigures {
+  job: string
+  waiting: number
+  delayed: number
+  running: number
+  dead: number
+}
+
+export interface Jobs {
+  /**
+   * Adds a job in the caller's transaction: none is left of a rollback, none is lost by a commit. Returns its id, or
+   * `null` when the job is `unique` and another of its key waits or runs.
+   */
+  enqueue<N extends JobName>(
+    trx: Transaction<Tables>,
+    name: N,
+    payload: JobPayloads[N],
+    options?: EnqueueOptions
+  ): Promise<string | null>
+  /** Takes a job back that waits or runs (its run's `signal` is aborted). `false` when it is done or unknown. */
+  cancel(trx: Transaction<Tables>, name: JobName, id: string): Promise<boolean>
+  /** Has a dead job tried again, as if it were new. `false` when there is no such dead job. */
+  revive(trx: Transaction<Tables>, name: JobName, id: string): Promise<boolean>
+  /** Counted now. */
+  figures(): Promise<QueueFigures[]>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    jobs: Jobs
+  }
+}
+
+interface Kind {
+  job: Job
+  check: PayloadCheck
+  worker?: Worker
+}
+
+async function jobs(app: FastifyInstance, options: JobsOptions): Promise<void> {
+  checkOptions(app, options)
+  const { database } = app
+  const { connection, work, stopTimeoutMs = 10_000 } = options
+  const kinds = new Map<string, Kind>(
+    options.jobs.map((job) => [job.name, { job, check: compilePayload(job.payload) }])
+  )
+  const boss = createBoss({ database, isWorker: work, connection })
+  // Without a listener an error of its background work would end the process.
+  boss.on('error', (err) => app.log.error({ err }, 'jobs: background work failed'))
+  boss.on('warning', ({ message, data }) => app.log.warn({ data }, `jobs: ${message}`))
+
+  function kindOf(name: string): Kind {
+    const kind = kinds.get(name)
+    if (kind === undefined) throw new UnknownJob(name)
+    return kind
+  }
+
+  app.decorate('jobs', {
+    async enqueue(trx, name, payload, { id, delaySeconds, priority, key } = {}) {
+      const { job, check, worker } = kindOf(name)
+      const problem = check(payload)
+      if (problem !== undefined) throw new PayloadInvalid(name, problem)
+      if (job.unique === true && key === undefined) throw new PayloadInvalid(name, ' of a unique job needs a key')
+      const added = await boss.send(name, payload, {
+        db: fromKysely(trx),
+        ...(id !== undefined && { id }),
+        ...(delaySeconds !== undefined && { startAfter: delaySeconds }),
+        ...(priority !== undefined && { priority }),
+        ...(key !== undefined && { singletonKey: key })
+      })
+      // Workers of this process; others hear of it by NOTIFY or when they look.
+      database.afterCommit(trx, () => worker?.wake())
+      return added
+    },
+    cancel: async (trx, name, id) =>
+      (await affected(boss.cancel(kindOf(name).job.name, id, { db: fromKysely(trx) }))) > 0,
+    async revive(trx, name, id) {
+      const { job, worker } = kindOf(name)
+      const count = await affected(boss.retry(job.name, id, { db: fromKysely(trx) }))
+      database.afterCommit(trx, () => worker?.wake())
+      return count > 0
+    },
+    figures: () => readFigures(boss, [...kinds.keys()])
+  })
+
+  app.addHook('onReady', async () => {
+    await boss.start()
+    await syncQueues(boss, options)
+    if (!work) return
+    await syncSchedules(boss, options)
+    const figures = countRuns(app)
+    for (const kind of kinds.values()) kind.worker = await startWorker({ app, boss, ...kind, ...options }, figures)
+  })
+  app.addHook('onClose', () => stop(boss, [...kinds.keys()], stopTimeoutMs))
+  if (work && database.kind === 'postgres' && app.hasDecorator('health')) {
+    app.health.register('jobs', { critical: false, check: async () => void (await boss.schemaVersion()) })
+  }
+}
+
+function checkOptions(app: FastifyInstance, { jobs, work, connection, ...numbers }: JobsOptions): void {
+  if (work && app.database.kind === 'postgres' && connection === undefined) {
+    throw new Error('jobs: a process that works jobs on PostgreSQL needs the option connection')
+  }
+  for (const { name } of jobs) {
+    if (!/^[\w.-]{1,60}$/.test(name))
+      throw new Error(`jobs: a name has 1 to 60 letters, digits, "_", "-" and ".": ${name}`)
+  }
+  if (new Set(jobs.map(({ name }) => name)).size !== jobs.length) throw new Error('jobs: no name may appear twice')
+  const minimum = { concurrency: 1, heartbeatSeconds: 10, pollSeconds: 0.5, stopTimeoutMs: 0 }
+  for (const [name, least] of Object.entries(minimum)) {
+    const value = numbers[name as keyof typeof minimum]
+    if (value !== undefined && !(value >= least)) throw new Error(`jobs: ${name} must be at least ${least}`)
+  }
+}
+
+/** Running jobs may finish until the deadline; then they are handed back, to be run again elsewhere. */
+async function stop(boss: PgBoss, names: string[], timeoutMs: number): Promise<void> {
+  const { promise: deadline, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, timeoutMs)
+  await Promise.race([deadline, Promise.all(names.map((name) => boss.offWork(name, { wait: true })))])
+  clearTimeout(timer)
+  await boss.stop({ graceful: false, close: true })
+}
+
+function countRuns(app: FastifyInstance) {
+  if (!app.hasDecorator('metrics')) return undefined
+  return {
+    runs: app.metrics.counter('job_runs_total', 'Runs of jobs that ended', ['job', 'outcome']),
+    seconds: app.metrics.histogram('job_duration_seconds', 'Time of one run of a job', ['job'])
+  }
+}
+
+async function readFigures(boss: PgBoss, names: string[]): Promise<QueueFigures[]> {
+  const queues = await Promise.all(names.map((name) => boss.getQueueStats(name, { force: true })))
+  return queues.flat().map(({ name, readyCount, deferredCount, activeCount, failedCount }) => ({
+    job: name,
+    waiting: readyCount,
+    delayed: deferredCount,
+    running: activeCount,
+    dead: failedCount
+  }))
+}
+
+export const jobsPlugin = fp(jobs, {
+  name: 'jobs',
+  fastify: '5.x',
+  decorators: { fastify: ['db', 'database'] }
+})
+export default jobsPlugin
+export { JobLost, PayloadInvalid, UnknownJob } from './errors.ts'
+export type { EnqueueOptions, Job, JobName, JobPayloads, JobRun } from './job.ts'
+export * as jobsMigration from './migration.ts'
+export type { WorkerConnection }

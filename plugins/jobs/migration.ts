@@ -1,0 +1,20 @@
+import { type Kysely, sql } from 'kysely'
+import { getConstructionPlans } from 'pg-boss'
+
+/** The PostgreSQL schema that holds the queues. */
+export const JOBS_SCHEMA = 'pgboss'
+
+/** The queues' own schema, made by its owner, so that the service's role needs no right to change tables. */
+export async function up<DB>(db: Kysely<DB>): Promise<void> {
+  const script = getConstructionPlans(JOBS_SCHEMA).replace(/^\s*BEGIN;\s*(SET LOCAL [^;]+;\s*)*/, '')
+  const statements = script.replace(/COMMIT;\s*$/, '')
+  // The extended protocol takes one statement at a time; EXECUTE takes them all, inside the migration's transaction.
+  const block = `begin execute ${literal(statements)}; end`
+  await sql.raw(`do ${literal(block)}`).execute(db)
+}
+
+export async function down<DB>(db: Kysely<DB>): Promise<void> {
+  await sql`drop schema ${sql.id(JOBS_SCHEMA)} cascade`.execute(db)
+}
+
+const literal = (text: string) => `'${text.replaceAll("'", "''")}'`

@@ -1,0 +1,49 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { PgBoss, Queue, QueueResult } from 'pg-boss'
+import type { JobsOptions } from './index.ts'
+import type { Job } from './job.ts'
+
+/** How long a finished or dead job stays to be looked at. */
+const KEPT_SECONDS = 7 * 86_400
+/** How long a job may wait for a worker. */
+const WAITS_SECONDS = 14 * 86_400
+
+/** Makes the queues of all jobs, and gives existing ones the settings of today. Harmless in several processes at once. */
+export async function syncQueues(boss: PgBoss, { jobs, heartbeatSeconds = 30 }: JobsOptions): Promise<void> {
+  const existing = new Map((await boss.getQueues(jobs.map(({ name }) => name))).map((queue) => [queue.name, queue]))
+  for (const job of jobs) {
+    const { policy, ...settings } = queueOf(job, heartbeatSeconds)
+    const queue = existing.get(job.name)
+    if (queue === undefined) await boss.createQueue(job.name, { policy, ...settings })
+    else if (queue.policy !== policy)
+      throw new Error(`jobs: ${job.name} exists with another value of unique; rename it`)
+    else if (!hasSettings(queue, settings)) await boss.updateQueue(job.name, settings)
+  }
+}
+
+function queueOf(job: Job, heartbeatSeconds: number) {
+  return {
+    policy: job.unique === true ? 'exclusive' : 'standard',
+    retryLimit: job.retryLimit ?? 5,
+    retryBackoff: true,
+    retryDelay: job.retryDelaySeconds ?? 1,
+    retryDelayMax: job.retryDelayMaxSeconds ?? 300,
+    expireInSeconds: job.timeoutSeconds ?? 300,
+    heartbeatSeconds,
+    retentionSeconds: WAITS_SECONDS,
+    deleteAfterSeconds: KEPT_SECONDS,
+    notify: true
+  } satisfies Omit<Queue, 'name'>
+}
+
+function hasSettings(queue: QueueResult, settings: Partial<Queue>): boolean {
+  const kept = Object.fromEntries(Object.keys(settings).map((key) => [key, queue[key as keyof Queue]]))
+  return isDeepStrictEqual(kept, settings)
+}
+
+/** Keeps exactly these schedules: what an older version scheduled and this one does not is forgotten. */
+export async function syncSchedules(boss: PgBoss, { schedules = [] }: JobsOptions): Promise<void> {
+  for (const { job, cron, payload } of schedules) await boss.schedule(job, cron, payload, { tz: 'UTC' })
+  const wanted = new Set<string>(schedules.map(({ job }) => job))
+  for (const { name } of await boss.getSchedules()) if (!wanted.has(name)) await boss.unschedule(name)
+}
