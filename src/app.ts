@@ -15,6 +15,7 @@ import envelope, { serverOptions as envelopeServer } from '../plugins/envelope/i
 import health from '../plugins/health/index.ts'
 import idempotency from '../plugins/idempotency/index.ts'
 import lockout from '../plugins/lockout/index.ts'
+import jobs from '../plugins/jobs/index.ts'
 import logging, { serverOptions as loggingServer } from '../plugins/logging/index.ts'
 import metrics from '../plugins/metrics/index.ts'
 import passwords from '../plugins/passwords/index.ts'
@@ -28,6 +29,7 @@ import { type Config, trustProxy } from './config.ts'
 import { openAppDatabase, prepareSchema } from './database.ts'
 import { scheduleCleanUp } from './jobs/cleanup.ts'
 import { limitsGuard } from './limits-guard.ts'
+import { loadJobs } from './load-jobs.ts'
 import * as options from './options.ts'
 import { refuseStart } from './start-failure.ts'
 
@@ -61,13 +63,12 @@ export async function buildApp(config: Config, given: BuildOptions = {}): Promis
       options: options.routes(config)
     })
     await prepareAccounts(app, config)
-    if (app.database.kind === 'embedded') scheduleCleanUp(app)
   })
 }
 
 /** The process that works in the background: the same foundation, health and metrics, and no API. */
 export async function buildWorker(config: Config, given: BuildOptions = {}): Promise<FastifyInstance> {
-  return build(config, 'worker', given, async (app) => scheduleCleanUp(app))
+  return build(config, 'worker', given, async () => {})
 }
 
 async function build(
@@ -114,6 +115,7 @@ async function build(
     const redisOptions = options.redis(config)
     if (redisOptions) await app.register(redis, redisOptions)
     await app.register(sessions, options.sessions(config))
+    await app.register(jobs, { ...options.jobs(config, module), jobs: await loadJobs() })
     await compose(app)
     return app
   } catch (error) {

@@ -11,6 +11,7 @@ const idempotency = group('Idempotency')
 const accounts = group('Accounts')
 const limits = group('Rate limits')
 const passwords = group('Passwords and lockout')
+const jobs = group('Jobs')
 const admin = group('First administrator')
 const metrics = group('Metrics')
 const audit = group('Audit')
@@ -221,6 +222,17 @@ export const configSchema = Type.Object({
     default: 3600,
     unit: 's'
   }),
+  JOBS_IN_PROCESS: jobs.optionalFlag('Work jobs in the API process; default: only when the database is embedded'),
+  JOBS_CONCURRENCY: jobs.integer('Jobs of one kind at once in one worker', 1, 100, { default: 5 }),
+  HEARTBEAT_INTERVAL_SECONDS: jobs.integer(
+    'A run is taken for dead when its worker is silent for this long',
+    10,
+    3600,
+    {
+      default: 30,
+      unit: 's'
+    }
+  ),
 
   DEFAULT_USER_ROLE: accounts.text('Role of everybody who registers', {
     default: 'user',

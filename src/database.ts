@@ -24,6 +24,10 @@ export function appRole({ DATABASE_URL, MIGRATION_DATABASE_URL }: Settings): str
   return decodeURIComponent(new URL(DATABASE_URL).username) || undefined
 }
 
+/** TLS to the database as node-postgres wants it. */
+export const databaseTls = (config: Settings) =>
+  ({ disable: false, require: { rejectUnauthorized: false }, 'verify-full': true })[config.DB_SSL]
+
 /** An empty embedded database that leaves nothing behind. */
 export const openMemoryDatabase = () => openDatabase({ dataDir: null })
 
@@ -37,7 +41,7 @@ function open(config: Settings, url: string | undefined, logger?: DatabaseLogger
   return openDatabase({
     ...common,
     url,
-    ssl: { disable: false, require: { rejectUnauthorized: false }, 'verify-full': true }[config.DB_SSL],
+    ssl: databaseTls(config),
     poolSize: config.DB_POOL_SIZE,
     maxOverflow: config.DB_MAX_OVERFLOW,
     acquireTimeoutMs: config.DB_POOL_TIMEOUT * 1000,

@@ -8,6 +8,7 @@ import type { DocsAccess, DocsOptions } from '../plugins/docs/index.ts'
 import type { EncryptionOptions } from '../plugins/encryption/index.ts'
 import type { IdempotencyOptions } from '../plugins/idempotency/index.ts'
 import { type Lock, type LockoutOptions, redisStore } from '../plugins/lockout/index.ts'
+import type { JobsOptions } from '../plugins/jobs/index.ts'
 import type { LoggingOptions } from '../plugins/logging/index.ts'
 import type { PasswordsOptions } from '../plugins/passwords/index.ts'
 import type { RateLimitOptions } from '../plugins/rate-limit/index.ts'
@@ -18,6 +19,7 @@ import type { TodoOptions } from '../routes/api/v1/todos/index.ts'
 import type { RootOptions } from '../routes/index.ts'
 import type { Config } from './config.ts'
 import { jwtKeys } from './jwt-keys.ts'
+import { databaseTls } from './database.ts'
 import { derivedKeys } from './keys.ts'
 
 export const logging = (config: Config, module: 'server' | 'worker'): LoggingOptions => ({
@@ -109,6 +111,25 @@ export const sessions = (config: Config): SessionsOptions => ({
   maxPerUser: config.SESSION_MAX_PER_USER,
   graceSeconds: config.REFRESH_REUSE_GRACE_SECONDS
 })
+
+/** Embedded, the service works its jobs itself; there is one connection, so little is done at once. */
+export function jobs(config: Config, module: 'server' | 'worker'): Omit<JobsOptions, 'jobs'> {
+  const url = config.DATABASE_URL
+  const work = module === 'worker' || (config.JOBS_IN_PROCESS ?? url === undefined)
+  if (url === undefined) return { work, concurrency: 1, pollSeconds: 5 }
+  return {
+    work,
+    concurrency: config.JOBS_CONCURRENCY,
+    heartbeatSeconds: config.HEARTBEAT_INTERVAL_SECONDS,
+    stopTimeoutMs: (config.SHUTDOWN_GRACE_SECONDS * 1000) / 2,
+    connection: {
+      url,
+      ssl: databaseTls(config),
+      applicationName: `${config.APP_NAME} jobs`,
+      listen: config.DB_PREPARED_STATEMENTS
+    }
+  }
+}
 
 export const docs = (config: Config, app: FastifyInstance): DocsOptions => ({
   access: docsAccess(config, app),

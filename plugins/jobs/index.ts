@@ -7,23 +7,15 @@ import type {} from '../health/index.ts'
 import type {} from '../metrics/index.ts'
 import { affected, createBoss, type WorkerConnection } from './boss.ts'
 import { PayloadInvalid, UnknownJob } from './errors.ts'
+import { type QueueFigures, readFigures } from './figures.ts'
 import type { EnqueueOptions, Job, JobName, JobPayloads } from './job.ts'
 import { compilePayload, type PayloadCheck } from './payload.ts'
 import { syncQueues, syncSchedules } from './queues.ts'
 import { startWorker, type Worker } from './worker.ts'
 
-/** A job that is made by the clock. */
-export interface Schedule<N extends JobName = JobName> {
-  job: N
-  /** A cron expression of five fields, in UTC. Over all workers each occurrence makes one job. */
-  cron: string
-  payload: JobPayloads[N]
-}
-
 export interface JobsOptions {
   /** Every kind of job, also in processes that only enqueue. */
   jobs: readonly Job[]
-  schedules?: readonly Schedule[]
   /** Whether this process works jobs and keeps the schedules. */
   work: boolean
   /** How a worker reaches PostgreSQL. Required with `work` on PostgreSQL, unused embedded. */
@@ -36,15 +28,6 @@ export interface JobsOptions {
   pollSeconds?: number
   /** When the process stops: time for running jobs, then they are handed back. Default 10 000 ms. */
   stopTimeoutMs?: number
-}
-
-/** What waits and runs, by kind. `dead` ones have failed for good. */
-export interface QueueFigures {
-  job: string
-  waiting: number
-  delayed: number
-  running: number
-  dead: number
 }
 
 export interface Jobs {
@@ -121,7 +104,7 @@ async function jobs(app: FastifyInstance, options: JobsOptions): Promise<void> {
       database.afterCommit(trx, () => worker?.wake())
       return count > 0
     },
-    figures: () => readFigures(boss, [...kinds.keys()])
+    figures: () => readFigures(app.db, [...kinds.keys()])
   })
 
   app.addHook('onReady', async () => {
@@ -169,17 +152,6 @@ function countRuns(app: FastifyInstance) {
     runs: app.metrics.counter('job_runs_total', 'Runs of jobs that ended', ['job', 'outcome']),
     seconds: app.metrics.histogram('job_duration_seconds', 'Time of one run of a job', ['job'])
   }
-}
-
-async function readFigures(boss: PgBoss, names: string[]): Promise<QueueFigures[]> {
-  const queues = await Promise.all(names.map((name) => boss.getQueueStats(name, { force: true })))
-  return queues.flat().map(({ name, readyCount, deferredCount, activeCount, failedCount }) => ({
-    job: name,
-    waiting: readyCount,
-    delayed: deferredCount,
-    running: activeCount,
-    dead: failedCount
-  }))
 }
 
 export const jobsPlugin = fp(jobs, {

@@ -25,7 +25,7 @@ export interface Job<N extends JobName = JobName> {
   run(run: JobRun<N>, app: FastifyInstance): Promise<unknown>
   /** Further runs after one that failed; then the job is dead. Default 5. */
   retryLimit?: number
-  /** Pause before the first further run; each one about doubles it. Default 1 s. */
+  /** Pause before the first further run; each one about doubles it. 0: at once. Default 1 s. */
   retryDelaySeconds?: number
   /** Longest such pause. Default 300 s. */
   retryDelayMaxSeconds?: number
@@ -35,6 +35,8 @@ export interface Job<N extends JobName = JobName> {
   concurrency?: number
   /** Jobs fetched and finished together by each of them, for many tiny jobs. Default 1. */
   batchSize?: number
+  /** Makes one such job at each time that a cron expression (five fields, UTC) names, over all workers together. */
+  schedule?: { cron: string; payload: JobPayloads[N] }
   /** Every job needs a `key`, and while one waits or runs no other of its key is taken. Default `false`. */
   unique?: boolean
 }

@@ -17,4 +17,12 @@ export async function down<DB>(db: Kysely<DB>): Promise<void> {
   await sql`drop schema ${sql.id(JOBS_SCHEMA)} cascade`.execute(db)
 }
 
+/** Lets `role` enqueue and work jobs, not change the tables: to be run by the owner of the schema. */
+export async function grant<DB>(db: Kysely<DB>, role: string): Promise<void> {
+  const [schema, name] = [sql.id(JOBS_SCHEMA), sql.id(role)]
+  await sql`grant usage on schema ${schema} to ${name}`.execute(db)
+  await sql`grant select, insert, update, delete on all tables in schema ${schema} to ${name}`.execute(db)
+  await sql`grant execute on all functions in schema ${schema} to ${name}`.execute(db)
+}
+
 const literal = (text: string) => `'${text.replaceAll("'", "''")}'`

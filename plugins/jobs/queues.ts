@@ -22,12 +22,13 @@ export async function syncQueues(boss: PgBoss, { jobs, heartbeatSeconds = 30 }: 
 }
 
 function queueOf(job: Job, heartbeatSeconds: number) {
+  const { retryDelaySeconds = 1 } = job
   return {
     policy: job.unique === true ? 'exclusive' : 'standard',
     retryLimit: job.retryLimit ?? 5,
-    retryBackoff: true,
-    retryDelay: job.retryDelaySeconds ?? 1,
-    retryDelayMax: job.retryDelayMaxSeconds ?? 300,
+    retryBackoff: retryDelaySeconds > 0,
+    retryDelay: retryDelaySeconds,
+    ...(retryDelaySeconds > 0 && { retryDelayMax: job.retryDelayMaxSeconds ?? 300 }),
     expireInSeconds: job.timeoutSeconds ?? 300,
     heartbeatSeconds,
     retentionSeconds: WAITS_SECONDS,
@@ -41,9 +42,13 @@ function hasSettings(queue: QueueResult, settings: Partial<Queue>): boolean {
   return isDeepStrictEqual(kept, settings)
 }
 
-/** Keeps exactly these schedules: what an older version scheduled and this one does not is forgotten. */
-export async function syncSchedules(boss: PgBoss, { schedules = [] }: JobsOptions): Promise<void> {
-  for (const { job, cron, payload } of schedules) await boss.schedule(job, cron, payload, { tz: 'UTC' })
-  const wanted = new Set<string>(schedules.map(({ job }) => job))
-  for (const { name } of await boss.getSchedules()) if (!wanted.has(name)) await boss.unschedule(name)
+/** Keeps exactly the schedules of these jobs: what an older version had and this one has not is forgotten. */
+export async function syncSchedules(boss: PgBoss, { jobs }: JobsOptions): Promise<void> {
+  const scheduled = new Set<string>()
+  for (const { name, schedule } of jobs) {
+    if (schedule === undefined) continue
+    await boss.schedule(name, schedule.cron, schedule.payload, { tz: 'UTC' })
+    scheduled.add(name)
+  }
+  for (const { name } of await boss.getSchedules()) if (!scheduled.has(name)) await boss.unschedule(name)
 }

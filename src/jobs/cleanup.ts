@@ -1,8 +1,9 @@
+import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
+import type { Job } from '../../plugins/jobs/index.ts'
 
 /** Rows of the change feed older than this have been read by everybody. */
 const CHANGES_KEPT_SECONDS = 3600
-const PERIOD_MS = 3_600_000
 const BATCH = 1000
 
 type Service = Pick<FastifyInstance, 'db' | 'sessions' | 'idempotency' | 'changes' | 'audit'>
@@ -24,14 +25,18 @@ async function inBatches(prune: () => Promise<number>): Promise<number> {
   return total
 }
 
-/** Cleans up every hour until the service closes. Harmless in several processes at once: what is gone is gone. */
-export function scheduleCleanUp(app: FastifyInstance): void {
-  const timer = setInterval(() => {
-    cleanUp(app).then(
-      (deleted) => app.log.info(deleted, 'cleaned up'),
-      (err) => app.log.error({ err }, 'clean-up failed')
-    )
-  }, PERIOD_MS)
-  timer.unref()
-  app.addHook('onClose', async () => clearInterval(timer))
+const job: Job<'clean_up'> = {
+  name: 'clean_up',
+  payload: Type.Object({}, { additionalProperties: false }),
+  schedule: { cron: '17 * * * *', payload: {} },
+  concurrency: 1,
+  run: (_, app) => cleanUp(app)
 }
+
+declare module '../../plugins/jobs/index.ts' {
+  interface JobPayloads {
+    clean_up: Record<string, never>
+  }
+}
+
+export default job

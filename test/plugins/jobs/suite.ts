@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Test } from 'tap'
+import type { OpenDatabase } from '../../../plugins/database/index.ts'
+import type { JobPayloads, JobsOptions } from '../../../plugins/jobs/index.ts'
+import { createWork, ledger, startJobs, until } from './host.ts'
+
+/** What jobs promise on both databases, with the migration and the table `ledger` in place. */
+export function jobsSuite(t: Test, database: OpenDatabase, options: Omit<JobsOptions, 'jobs' | 'work'>): void {
+  const start = (t: Test, more: Partial<JobsOptions> = {}) =>
+    startJobs(t, database, { ...options, work: true, ...more })
+  const state = async (id: string | null) =>
+    (await sql<{ state: string }>`select state from pgboss.job where id = ${id}`.execute(database.db)).rows[0]?.state
+
+  t.test('a commit leaves exactly one job, a rollback none', async (t) => {
+    const { app } = await start(t, { work: false })
+    const before = await countJobs(database)
+    for (let n = 0; n < 20; n++) {
+      const work = database.transaction(async (trx) => {
+        await app.jobs.enqueue(trx, 'test.add', { n })
+        if (n % 2 === 0) throw new Error('rolled back')
+      })
+      await work.catch(() => {})
+    }
+    t.equal((await countJobs(database)) - before, 10)
+    await sql`delete from pgboss.job`.execute(database.db)
+  })
+
+  t.test('the effect, the result and the end of a job are one transaction', async (t) => {
+    const { app } = await start(t)
+    const id = await database.transaction((trx) => app.jobs.enqueue(trx, 'test.add', { n: 41 }))
+    await until(async () => (await state(id)) === 'completed')
+    t.same(
+      (await ledger(app)).filter(({ job_id }) => job_id === id),
+      [{ job_id: id, n: 41 }]
+    )
+    const { rows } = await sql`select output from pgboss.job where id = ${id}`.execute(app.db)
+    t.same(rows, [{ output: { result: { sum: 42 } } }])
+  })
+
+  t.test('a payload that does not fit is refused when it is enqueued, and leaves nothing', async (t) => {
+    const { app } = await start(t, { work: false })
+    const enqueue = (payload: unknown) =>
+      database.transaction((trx) => app.jobs.enqueue(trx, 'test.add', payload as JobPayloads['test.add']))
+    await t.rejects(enqueue({ n: '1' }), {
+      code: 'JOB_PAYLOAD_INVALID',
+      message: 'Job test.add: payload/n must be integer'
+    })
+    await t.rejects(enqueue({ n: 1, more: true }), { code: 'JOB_PAYLOAD_INVALID' })
+    await t.rejects(enqueue(null), { code: 'JOB_PAYLOAD_INVALID' })
+    await t.rejects(
+      database.transaction((trx) => app.jobs.enqueue(trx, 'test.none' as 'test.add', { n: 1 })),
+      { code: 'JOB_UNKNOWN' }
+    )
+  })
+
+  t.test('a payload that no longer fits is not tried again', async (t) => {
+    const { app } = await start(t, { work: false })
+    const id = await database.transaction((trx) => app.jobs.enqueue(trx, 'test.add', { n: 7 }))
+    await sql`update pgboss.job set data = '{"n":"seven"}' where id = ${id}`.execute(app.db)
+    const { work } = await start(t)
+    await until(async () => (await state(id)) === 'failed')
+    t.same(work.runs, [], 'the job never saw it')
+  })
+
+  t.test('a job that fails is tried again, then it is dead; revived, it runs once more', async (t) => {
+    const { app, work } = await start(t)
+    const id = (await database.transaction((trx) => app.jobs.enqueue(trx, 'test.poison', { n: 1 }))) ?? ''
+    await until(async () => (await state(id)) === 'failed')
+    t.same(
+      work.runs.map(({ attempt }) => attempt),
+      [1, 2, 3]
+    )
+    t.match(
+      (await app.jobs.figures()).find(({ job }) => job === 'test.poison'),
+      { waiting: 0, running: 0, dead: 1 }
+    )
+    const other = await database.transaction((trx) => app.jobs.enqueue(trx, 'test.add', { n: 2 }))
+    await until(async () => (await state(other)) === 'completed')
+
+    work.isPoisoned = false
+    t.equal(await database.transaction((trx) => app.jobs.revive(trx, 'test.poison', id)), true)
+    await until(async () => (await state(id)) === 'completed')
+    t.equal(await database.transaction((trx) => app.jobs.revive(trx, 'test.poison', id)), false, 'it is dead no more')
+    t.equal(await database.transaction((trx) => app.jobs.revive(trx, 'test.poison', randomUUID())), false)
+  })
+
+  t.test('of a unique job there is one per key that waits or runs', async (t) => {
+    const { app, work } = await start(t, { work: false })
+    const enqueue = (key?: string) =>
+      database.transaction((trx) => app.jobs.enqueue(trx, 'test.once', { n: 1 }, key === undefined ? {} : { key }))
+    await t.rejects(enqueue(), { code: 'JOB_PAYLOAD_INVALID' })
+    t.ok(await enqueue('a'))
+    t.equal(await enqueue('a'), null)
+    t.ok(await enqueue('b'))
+    t.same(work.runs, [])
+    await sql`delete from pgboss.job`.execute(app.db)
+  })
+
+  t.test('a job waits for its time, goes before others by its priority, and can be taken back', async (t) => {
+    const { app } = await start(t, { work: false })
+    const enqueue = (n: number, more: object) =>
+      database.transaction((trx) => app.jobs.enqueue(trx, 'test.slow', { n }, more))
+    const later = await enqueue(1, { delaySeconds: 3600 })
+    const low = (await enqueue(2, { priority: -1 })) ?? ''
+    const high = await enqueue(3, { priority: 9 })
+    t.match(
+      (await app.jobs.figures()).find(({ job }) => job === 'test.slow'),
+      { waiting: 2, delayed: 1 }
+    )
+    t.equal(await database.transaction((trx) => app.jobs.cancel(trx, 'test.slow', low)), true)
+    t.equal(await database.transaction((trx) => app.jobs.cancel(trx, 'test.slow', randomUUID())), false)
+
+    const { work } = await start(t)
+    work.release()
+    await until(async () => (await state(high)) === 'completed')
+    t.same(
+      work.runs.map(({ id }) => id),
+      [high]
+    )
+    t.equal(await state(later), 'created')
+    t.equal(await state(low), 'cancelled')
+    await sql`delete from pgboss.job`.execute(app.db)
+  })
+
+  t.test('a stop waits for what runs, and hands back what takes too long', async (t) => {
+    const first = await start(t, { stopTimeoutMs: 10_000 })
+    const id = await database.transaction((trx) => first.app.jobs.enqueue(trx, 'test.slow', { n: 1 }))
+    await until(() => first.work.runs.length === 1)
+    const closing = first.app.close()
+    first.work.release()
+    await closing
+    t.equal(await state(id), 'completed')
+
+    const stuck = await start(t, { stopTimeoutMs: 50 })
+    const other = await database.transaction((trx) => stuck.app.jobs.enqueue(trx, 'test.slow', { n: 2 }))
+    await until(() => stuck.work.runs.length === 1)
+    await stuck.app.close()
+    t.equal(await state(other), 'retry')
+    // What the abandoned run still tries must not count any more.
+    stuck.work.release()
+    const { app } = await startJobs(t, database, { ...options, work: true }, released())
+    await until(async () => (await state(other)) === 'completed')
+    t.equal((await ledger(app)).filter(({ job_id }) => job_id === other).length, 1)
+  })
+}
+
+function released() {
+  const work = createWork()
+  work.release()
+  return work
+}
+
+export async function countJobs({ db }: OpenDatabase): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*) as count from pgboss.job`.execute(db)
+  return rows[0]?.count ?? 0
+}
