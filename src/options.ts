@@ -18,8 +18,8 @@ import type { AuthRouteOptions } from '../routes/api/v1/auth/index.ts'
 import type { TodoOptions } from '../routes/api/v1/todos/index.ts'
 import type { RootOptions } from '../routes/index.ts'
 import type { Config } from './config.ts'
-import { jwtKeys } from './jwt-keys.ts'
 import { databaseTls } from './database.ts'
+import { jwtKeys } from './jwt-keys.ts'
 import { derivedKeys } from './keys.ts'
 
 export const logging = (config: Config, module: 'server' | 'worker'): LoggingOptions => ({
