@@ -1,0 +1,24 @@
+import { group } from '../config-variables.ts'
+
+const idempotency = group('Idempotency')
+const jobs = group('Jobs')
+
+/** What it does beside answering requests, and what it keeps to answer faster. */
+export const work = {
+  IDEMPOTENCY_TTL_HOURS: idempotency.integer('How long the answer to an `Idempotency-Key` is kept', 1, 720, {
+    default: 24,
+    unit: 'h'
+  }),
+
+  JOBS_IN_PROCESS: jobs.optionalFlag('Work jobs in the API process; default: only when the database is embedded'),
+  JOBS_CONCURRENCY: jobs.integer('Jobs of one kind at once in one worker', 1, 100, { default: 5 }),
+  HEARTBEAT_INTERVAL_SECONDS: jobs.integer(
+    'A run is taken for dead when its worker is silent for this long',
+    10,
+    3600,
+    {
+      default: 30,
+      unit: 's'
+    }
+  )
+}
