@@ -76,7 +76,7 @@ t.test('O08: the service works as a role that owns nothing', async (t) => {
       ...['user.updated 1', 'sign_in.failed 2', 'sign_out 1']
     ]
   )
-  t.same(await cleanUp(app), { sessions: 0, audit_events: 0, changes: 0 })
+  t.match(await cleanUp(app), { sessions: 0, audit_events: 0, changes: 0 })
 })
 
 t.test('O08: that role can neither change nor delete events, nor lift the guard', async (t) => {
