@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { migrateUp } from '../../db/migrate.ts'
 import { openDatabase } from '../../plugins/database/index.ts'
 import { generateSecrets } from '../../src/secrets.ts'
+import { roomyLimits } from '../support/app.ts'
 import { testDatabase } from '../support/database.ts'
 import { startPostgres } from '../support/own-postgres.ts'
 import { startRedis } from '../support/own-redis.ts'
@@ -15,7 +16,7 @@ const account = { email: 'ada@example.com', username: 'ada', password: 'Correct-
 
 /** Two processes of one service, and somebody who has an account there. */
 async function startPair(t: Test, variables: Record<string, string>) {
-  const shared = { ...generateSecrets(), LOG_LEVEL: 'error', ...variables }
+  const shared = { ...generateSecrets(), ...roomyLimits, LOG_LEVEL: 'error', ...variables }
   const [one, other] = await Promise.all([startServer(t, shared), startServer(t, shared)])
   const servers = [one.url, other.url] as const
   await post(one.url, 'register', account)
@@ -32,7 +33,12 @@ async function post(server: string, path: string, body?: object, headers = {}) {
 }
 
 async function signIn(server: string) {
-  const { body } = await post(server, 'login', { identifier: 'ada', password: account.password, delivery: 'body' })
+  const { status, body } = await post(server, 'login', {
+    identifier: 'ada',
+    password: account.password,
+    delivery: 'body'
+  })
+  if (status !== 200) throw new Error(`login: ${status} ${JSON.stringify(body)}`)
   return {
     refreshToken: body.data.refresh_token as string,
     headers: { authorization: `Bearer ${body.data.access_token}` }
