@@ -26,15 +26,20 @@ const permissionsOfRole = sql<string[]>`array(
   where role_permissions.role_id = roles.id order by permissions.code)`
 
 /**
- * The role with what it may do. Until the transaction ends nobody else changes it or what it grants (`forShare`), does
+ * The role with what it may do, read after the lock: what was granted while this waited is there. Until the transaction ends nobody else changes it or what it grants (`forShare`), does
  * anything of that sort (`forNoKeyUpdate`), or is given it (`forUpdate`).
  */
-export function lockRole(trx: Transaction<Database>, id: string, lock: 'forShare' | 'forNoKeyUpdate' | 'forUpdate') {
-  const role = trx
+export async function lockRole(
+  trx: Transaction<Database>,
+  id: string,
+  lock: 'forShare' | 'forNoKeyUpdate' | 'forUpdate'
+) {
+  await trx.selectFrom('roles').select('id').where('public_id', '=', id)[lock]().execute()
+  return trx
     .selectFrom('roles')
     .select(['roles.id as role_id', ...roleColumns, permissionsOfRole.as('permissions')])
     .where('public_id', '=', id)
-  return role[lock]().executeTakeFirst()
+    .executeTakeFirst()
 }
 
 export function findRole(db: Kysely<Database>, id: string) {

@@ -21,9 +21,13 @@ export function findUser(db: Kysely<Database>, id: string) {
     .executeTakeFirst()
 }
 
-/** The same, also deleted ones on request, and nobody else changes the row until the transaction ends. */
-export function lockUser(trx: Transaction<Database>, id: string, which: 'live' | 'deleted' | 'any' = 'live') {
-  const user = trx.selectFrom('users').select(complete).where('public_id', '=', id).forNoKeyUpdate()
+/**
+ * The same, also deleted ones on request, and nobody else changes the row until the transaction ends. Read after the lock:
+ * the roles that were given while this waited are there.
+ */
+export async function lockUser(trx: Transaction<Database>, id: string, which: 'live' | 'deleted' | 'any' = 'live') {
+  await trx.selectFrom('users').select('id').where('public_id', '=', id).forNoKeyUpdate().execute()
+  const user = trx.selectFrom('users').select(complete).where('public_id', '=', id)
   if (which === 'any') return user.executeTakeFirst()
   return user.where('deleted_at', which === 'live' ? 'is' : 'is not', null).executeTakeFirst()
 }
