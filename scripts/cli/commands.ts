@@ -3,6 +3,7 @@ import { appRole, openMigrationDatabase } from '../../src/database.ts'
 import { cleanUp } from '../../src/jobs/cleanup.ts'
 import { UsageError } from '../main.ts'
 import { readConfig, withApp } from './context.ts'
+import { createApiKey } from './create-api-key.ts'
 import { createUser } from './create-user.ts'
 import type { OptionName, Values } from './options.ts'
 import type { Terminal } from './prompt.ts'
@@ -64,15 +65,21 @@ export const commands: Record<string, Command> = {
       return { data, text: lines.join('\n') || 'No users' }
     }
   },
+  'create-api-key': {
+    summary: 'Create an API key for a user; it is shown this once',
+    options: ['username', 'name', 'days', 'scopes'],
+    run: async (values) => {
+      const data = await createApiKey(values)
+      return { data, text: data.api_key }
+    }
+  },
   cleanup: {
-    summary: 'Delete ended sessions, audit events past their time and changes that every process has read',
+    summary: 'Delete dead sessions and API keys, old audit events and changes that every process has read',
     options: [],
     run: async () => {
       const data = await withApp(cleanUp)
-      return {
-        data,
-        text: `${data.sessions} session(s), ${data.audit_events} audit event(s), ${data.changes} change(s) deleted`
-      }
+      const counts = Object.entries(data).map(([what, count]) => `${count} ${what.replace('_', ' ')}`)
+      return { data, text: `Deleted ${counts.join(', ')}` }
     }
   },
   'rotate-keys': {

@@ -10,6 +10,8 @@ export const options = {
   name: { type: 'string', help: 'full name' },
   'password-stdin': { type: 'boolean', help: 'read the password from standard input instead of asking' },
   admin: { type: 'boolean', help: 'make the user an administrator' },
+  days: { type: 'string', help: 'life of the key in days (default API_KEY_DEFAULT_DAYS)' },
+  scopes: { type: 'string', help: 'permissions of the key, comma separated (default all of the user)' },
   limit: { type: 'string', help: 'show at most this many (default 100)' },
   'app-keys': { type: 'boolean', help: 'APP_KEYS (refresh tokens, cursors) instead of JWT_KEYS' },
   algorithm: { type: 'string', help: 'HS256, EdDSA, ES256 or RS256 (default JWT_ALGORITHM)' },

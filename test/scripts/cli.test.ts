@@ -23,7 +23,16 @@ const cli = (args: string[], typed = '') => {
 
 t.test('the help lists every command and its options', async (t) => {
   const help = await cli(['--help'])
-  for (const name of ['init-db', 'seed', 'create-superuser', 'create-user', 'list-users', 'cleanup', 'rotate-keys']) {
+  for (const name of [
+    'init-db',
+    'seed',
+    'create-superuser',
+    'create-user',
+    'create-api-key',
+    'list-users',
+    'cleanup',
+    'rotate-keys'
+  ]) {
     t.match(help, new RegExp(`^  ${name} +\\w`, 'm'))
   }
   t.match(await cli(['create-user', '--help']), '--password-stdin')
@@ -40,6 +49,8 @@ t.test('wrong usage is refused before anything is opened', async (t) => {
     [['rotate-keys', '--algorithm', 'none'], '--algorithm takes HS256, EdDSA, ES256 or RS256, of JWT_KEYS'],
     [['seed', '--items', '1e6'], '--items takes a whole number from 0 to 99999999'],
     [['list-users', '--limit', '0'], '--limit takes a whole number from 1 to 99999999'],
+    [['create-api-key', '--days', '7'], '--username is needed'],
+    [['create-api-key', '--username', 'ada', '--days', '0'], '--days takes a whole number from 1'],
     [['create-user', '--email', 'a@b.c'], 'Without a terminal, --email, --username and --password-stdin are needed']
   ]
   for (const [args, message] of cases) await t.rejects(cli(args), { name: 'UsageError', message })
@@ -71,6 +82,14 @@ t.test('an account is created once, with a password that is accepted, and listed
   t.match(String(told.read()), /^25 users in [\d.]+ s, [\d,]+\/s\n40 items in /, 'progress, beside the result')
   t.equal(JSON.parse(await cli(['list-users', '--json'])).length, users.length + 25)
 
+  const create = ['create-api-key', '--username', 'ada', '--name', 'backup', '--scopes', 'read:user:me, read:user:all']
+  t.match(JSON.parse(await cli([...create, '--json'])), {
+    api_key: /^pl_[0-9a-f_]+$/,
+    name: 'backup',
+    scopes: ['read:user:me', 'read:user:all']
+  })
+  const missing = cli(['create-api-key', '--username', 'ada', '--scopes', 'fly:moon:all'])
+  await t.rejects(missing, { message: 'ada lacks fly:moon:all' })
   t.match(JSON.parse(await cli(['cleanup', '--json'])), { sessions: 0, changes: 0 })
 })
 
