@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import type { FoundKey } from '../plugins/api-keys/index.ts'
 import { compiled } from './compiled.ts'
 import { isAdminUser, permissionsOfUser } from './permissions.ts'
 import type { Database } from './types.ts'
@@ -15,7 +16,9 @@ export interface Caller {
   /** Codes; of an administrator, all. */
   permissions: readonly string[]
   is_admin: boolean
-  session_id: string
+  /** `null` when an API key is the credential. */
+  session_id: string | null
+  api_key_id: string | null
 }
 
 declare module '../plugins/auth/index.ts' {
@@ -27,22 +30,22 @@ const roleIdsOfUser = sql<string[]>`array(
   select roles.public_id from user_roles join roles on roles.id = user_roles.role_id
   where user_roles.user_id = users.id)`
 
+const columns = [
+  'users.public_id as id',
+  'users.id as user_id',
+  'users.username',
+  rolesOfUser.as('roles'),
+  permissionsOfUser.as('permissions'),
+  isAdminUser.as('is_admin'),
+  roleIdsOfUser.as('role_ids')
+] as const
+
 const selectCaller = compiled(
   (db: Kysely<Database>, { sid, sub }: { sid: string; sub: string }) =>
     db
       .selectFrom('sessions')
       .innerJoin('users', 'users.id', 'sessions.user_id')
-      .select([
-        'users.public_id as id',
-        'users.id as user_id',
-        'users.username',
-        'sessions.id as session_id',
-        'sessions.expires_at',
-        rolesOfUser.as('roles'),
-        permissionsOfUser.as('permissions'),
-        isAdminUser.as('is_admin'),
-        roleIdsOfUser.as('role_ids')
-      ])
+      .select([...columns, 'sessions.id as session_id', 'sessions.expires_at'])
       .where('sessions.id', '=', sid)
       .where('sessions.revoked_at', 'is', null)
       .where('sessions.expires_at', '>', sql<string>`now()`)
@@ -58,8 +61,34 @@ export async function loadCaller(db: Kysely<Database>, claims: { sid: string; su
   if (row === undefined) return null
   const { expires_at, role_ids, ...principal } = row
   return {
-    principal,
-    tags: [`session:${principal.session_id}`, `user:${principal.id}`, ...role_ids.map((id) => `role:${id}`)],
+    principal: { ...principal, api_key_id: null },
+    tags: [`session:${principal.session_id}`, ...tagsOf(principal, role_ids)],
     validUntil: Date.parse(expires_at)
   }
 }
+
+const selectOwner = compiled(
+  (db: Kysely<Database>, { user_id }: { user_id: number }) =>
+    db
+      .selectFrom('users')
+      .select(columns)
+      .where('users.id', '=', user_id)
+      .where('users.is_active', '=', true)
+      .where('users.deleted_at', 'is', null),
+  { shortRead: true }
+)
+
+/** Loads the owner of an API key, who may do what both the key and they themselves may; `null` when they are no more. */
+export async function loadKeyCaller(db: Kysely<Database>, key: FoundKey) {
+  const row = await selectOwner.executeTakeFirst(db, { user_id: key.user_id })
+  if (row === undefined) return null
+  const { role_ids, ...owner } = row
+  const permissions = key.scopes.filter((scope) => owner.permissions.includes(scope))
+  return {
+    principal: { ...owner, permissions, is_admin: false, session_id: null, api_key_id: key.id },
+    tags: [`api_key:${key.id}`, ...tagsOf(owner, role_ids)],
+    validUntil: Date.parse(key.valid_until)
+  }
+}
+
+const tagsOf = ({ id }: { id: string }, roleIds: string[]) => [`user:${id}`, ...roleIds.map((role) => `role:${role}`)]

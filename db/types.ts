@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
+import type { ApiKeysTable } from '../plugins/api-keys/index.ts'
 import type { AuditEventsTable } from '../plugins/audit/index.ts'
 import type { ChangesTable } from '../plugins/changes/index.ts'
 import type { IdempotencyKeysTable } from '../plugins/idempotency/index.ts'
@@ -87,6 +88,7 @@ export interface ItemsTable extends Resource {
 
 /** Every table of the service. */
 export interface Database {
+  api_keys: ApiKeysTable
   audit_events: AuditEventsTable
   changes: ChangesTable
   idempotency_keys: IdempotencyKeysTable

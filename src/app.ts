@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import autoload from '@fastify/autoload'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { loadCaller } from '../db/callers.ts'
+import { loadCaller, loadKeyCaller } from '../db/callers.ts'
 import { permissionCodes } from '../db/permissions.ts'
 import accessTokens from '../plugins/access-tokens/index.ts'
+import apiKeys from '../plugins/api-keys/index.ts'
 import audit from '../plugins/audit/index.ts'
 import auth from '../plugins/auth/index.ts'
 import changes from '../plugins/changes/index.ts'
@@ -50,7 +51,11 @@ export async function buildApp(config: Config, given: BuildOptions = {}): Promis
     await app.register(accessTokens, options.accessTokens(config))
     await app.register(auth, {
       load: (claims) => loadCaller(app.db, claims),
-      kinds: ['session', 'user', 'role'],
+      loadApiKey: async (proof) => {
+        const key = await app.apiKeys.find(proof)
+        return key && loadKeyCaller(app.db, key)
+      },
+      kinds: ['session', 'user', 'role', 'api_key'],
       permissions: permissionCodes,
       onForged: (request) => app.lockout.fail(request)
     })
@@ -115,6 +120,7 @@ async function build(
     if (redisOptions) await app.register(redis, redisOptions)
     await app.register(sessions, options.sessions(config))
     await app.register(jobs, { ...options.jobs(config, module), jobs: await loadJobs() })
+    await app.register(apiKeys, options.apiKeys(config))
     await compose(app)
     return app
   } catch (error) {

@@ -40,6 +40,9 @@ export function checkTogether(config: ConfigValues, report: Report): void {
   if (config.REFRESH_TOKEN_DAYS > config.SESSION_MAX_DAYS) {
     report('REFRESH_TOKEN_DAYS', 'must not exceed SESSION_MAX_DAYS')
   }
+  if (config.API_KEY_DEFAULT_DAYS > config.API_KEY_MAX_DAYS) {
+    report('API_KEY_DEFAULT_DAYS', 'must not exceed API_KEY_MAX_DAYS')
+  }
   if (config.TRUST_PROXY !== undefined && !config.TRUST_PROXY.every(isAddressRange)) {
     report('TRUST_PROXY', 'must be a list of IP addresses, CIDR ranges, loopback, linklocal or uniquelocal')
   }

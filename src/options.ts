@@ -3,6 +3,7 @@ import { type CursorOptions, createCursors } from '../db/cursors.ts'
 import { findFamiliarAddresses } from '../db/familiar-addresses.ts'
 import { findUserByIdentifier, normalizeIdentifier } from '../db/users.ts'
 import type { AccessTokensOptions } from '../plugins/access-tokens/index.ts'
+import type { ApiKeysOptions } from '../plugins/api-keys/index.ts'
 import type { AuditOptions } from '../plugins/audit/index.ts'
 import type { DocsAccess, DocsOptions } from '../plugins/docs/index.ts'
 import type { EncryptionOptions } from '../plugins/encryption/index.ts'
@@ -14,6 +15,7 @@ import type { PasswordsOptions } from '../plugins/passwords/index.ts'
 import type { RateLimitOptions } from '../plugins/rate-limit/index.ts'
 import type { Guard, RedisOptions } from '../plugins/redis/index.ts'
 import type { SessionsOptions } from '../plugins/sessions/index.ts'
+import type { ApiKeyRouteOptions } from '../routes/api/v1/api-keys/index.ts'
 import type { AuthRouteOptions } from '../routes/api/v1/auth/index.ts'
 import type { TodoOptions } from '../routes/api/v1/todos/index.ts'
 import type { RootOptions } from '../routes/index.ts'
@@ -130,6 +132,11 @@ export function jobs(config: Config, module: 'server' | 'worker'): Omit<JobsOpti
     }
   }
 }
+export const apiKeys = (config: Config): ApiKeysOptions => ({
+  prefix: config.API_KEY_PREFIX,
+  defaultDays: config.API_KEY_DEFAULT_DAYS,
+  maxDays: config.API_KEY_MAX_DAYS
+})
 
 export const docs = (config: Config, app: FastifyInstance): DocsOptions => ({
   access: docsAccess(config, app),
@@ -151,6 +158,7 @@ export const docs = (config: Config, app: FastifyInstance): DocsOptions => ({
     { name: 'users', description: 'Accounts' },
     { name: 'roles', description: 'Roles and what they permit' },
     { name: 'audit', description: 'What happened, and who did it' },
+    { name: 'api-keys', description: 'Credentials for programs' },
     { name: 'todos', description: 'Private lists of things to do' },
     { name: 'posts', description: 'What users publish' },
     { name: 'items', description: 'A catalogue: drafts, search, long lists' },
@@ -158,6 +166,10 @@ export const docs = (config: Config, app: FastifyInstance): DocsOptions => ({
     { name: 'health', description: 'Whether it runs and can take traffic' },
     { name: 'metrics', description: 'Figures for monitoring' }
   ],
+  securitySchemes: {
+    bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+    apiKeyAuth: { type: 'apiKey', in: 'header', name: 'X-API-Key' }
+  },
   tokenUrl: '/api/v1/auth/token'
 })
 
@@ -177,7 +189,10 @@ function docsAccess(config: Config, app: FastifyInstance): DocsAccess {
   }
 }
 
-export const routes = (config: Config): AuthRouteOptions & RootOptions & CursorOptions & TodoOptions => ({
+type RouteOptions = AuthRouteOptions & ApiKeyRouteOptions & CursorOptions & RootOptions & TodoOptions
+
+export const routes = (config: Config): RouteOptions => ({
+  apiKeyMaxDays: config.API_KEY_MAX_DAYS,
   defaultRole: config.DEFAULT_USER_ROLE,
   perMinute: { read: config.READ_RATE_LIMIT_PER_MINUTE, write: config.WRITE_RATE_LIMIT_PER_MINUTE },
   cursors: createCursors(derivedKeys(config.APP_KEYS, 'cursor')),

@@ -15,12 +15,15 @@ export interface World {
   /** Not granted by the role yet. */
   other_permission_id: string
   deleted_user_id: string
+  key_id: string
 }
 
 export const callers = ['anonymous', 'owner', 'other', 'moderator', 'admin'] as const
 
 export interface Row {
   verdicts: readonly number[]
+  /** Whether an API key counts. Elsewhere one that was sent is not looked at: its bearer is anonymous. */
+  takesKey?: boolean
   body?: (world: World) => object
 }
 
@@ -55,6 +58,8 @@ const moderated = (status: number, body?: Body) => row(401, 403, 403, status, st
 /** For administrators, as long as no role grants it. */
 const administered = (status: number, body?: Body) => row(401, 403, 403, 403, status, body)
 
+const keyed = (row: Row): Row => ({ ...row, takesKey: true })
+
 const fresh = () => `n${crypto.randomUUID().slice(0, 12)}`
 const letters = () => crypto.randomUUID().replace(/[^a-f]/g, 'x')
 const account = () => {
@@ -80,14 +85,21 @@ export const matrix: Record<string, Row> = {
   'GET /api/v1/auth/sessions': self(200),
   'DELETE /api/v1/auth/sessions/{session_id}': own(204),
 
-  'GET /api/v1/audit-events': administered(200),
+  'GET /api/v1/api-keys': self(200),
+  'POST /api/v1/api-keys': self(201, {}),
+  'GET /api/v1/api-keys/{key_id}': own(200),
+  'PATCH /api/v1/api-keys/{key_id}': own(200, { name: 'New' }),
+  'POST /api/v1/api-keys/{key_id}/rotate': own(200, {}),
+  'DELETE /api/v1/api-keys/{key_id}': own(204),
+
+  'GET /api/v1/audit-events': keyed(administered(200)),
 
   'GET /api/v1/users': moderated(200),
   'POST /api/v1/users': administered(201, account),
   'POST /api/v1/users/batch': administered(200, () => ({ users: [account()] })),
   'PATCH /api/v1/users/batch': moderated(200, ({ user_id }) => ({ users: [{ id: user_id, name: 'New' }] })),
   'POST /api/v1/users/batch-delete': administered(200, ({ user_id }) => ({ ids: [user_id] })),
-  'GET /api/v1/users/me': self(200),
+  'GET /api/v1/users/me': keyed(self(200)),
   'PATCH /api/v1/users/me': self(200, { name: 'New' }),
   'DELETE /api/v1/users/me': self(204),
   'POST /api/v1/users/me/change-password': self(200, () => ({

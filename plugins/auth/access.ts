@@ -13,7 +13,7 @@ export type Permission = keyof Permissions extends never ? string : keyof Permis
 /** Only callers who hold the permission, and administrators. */
 export interface PermissionAuth {
   permission: Permission
-  /** Whether an API key may be the credential too. Default `false`. */
+  /** Whether an API key (`X-API-Key`) counts where there is no good access token. Default `false`. */
   apiKey?: boolean
 }
 
@@ -27,15 +27,29 @@ export type RouteAuth = 'public' | 'optional' | 'required' | PermissionAuth
 export interface Access {
   isRequired: boolean
   permission: Permission | undefined
+  takesApiKey: boolean
 }
 
 /** @throws when the route asks for what does not exist */
-export function readAccess(route: RouteOptions, auth: Exclude<RouteAuth, 'public'>, known: readonly string[]): Access {
-  if (auth === 'optional' || auth === 'required') return { isRequired: auth === 'required', permission: undefined }
+export function readAccess(
+  route: RouteOptions,
+  auth: Exclude<RouteAuth, 'public'>,
+  known: readonly string[],
+  hasApiKeys: boolean
+): Access {
+  const isRequired = auth !== 'optional'
+  if (auth === 'optional' || auth === 'required') return { isRequired, permission: undefined, takesApiKey: false }
   const permission = typeof auth === 'object' ? auth?.permission : undefined
   if (permission === undefined) throw new Error(`Route ${nameOf(route)} has an unknown config.auth: ${auth}`)
-  if (known.includes(permission)) return { isRequired: true, permission }
-  throw new Error(`Route ${nameOf(route)} asks for the unknown permission ${permission}: add it to options.permissions`)
+  if (!known.includes(permission)) {
+    throw new Error(
+      `Route ${nameOf(route)} asks for the unknown permission ${permission}: add it to options.permissions`
+    )
+  }
+  const takesApiKey = typeof auth === 'object' && auth.apiKey === true
+  if (takesApiKey && !hasApiKeys)
+    throw new Error(`Route ${nameOf(route)} takes API keys: give the auth plugin loadApiKey`)
+  return { isRequired, permission, takesApiKey }
 }
 
 export const nameOf = ({ method, url }: RouteOptions) => `${[method].flat().join('|')} ${url}`

@@ -3,9 +3,10 @@ import type { Access } from './access.ts'
 
 /** Writes into a route's schema what the OpenAPI document has to say about access. */
 export function accessDocumentation(app: FastifyInstance) {
-  return function document(route: RouteOptions, { isRequired, permission }: Access): void {
+  return function document(route: RouteOptions, { isRequired, permission, takesApiKey }: Access): void {
     const bearer = { bearerAuth: [] }
-    const security = isRequired ? [bearer] : [{}, bearer]
+    const others = takesApiKey ? [{ apiKeyAuth: [] }] : []
+    const security = isRequired ? [bearer, ...others] : [{}, bearer]
     const schema = { ...route.schema, security, ...(permission && { 'x-permission': permission }) }
     route.schema = schema
     if (!isRequired || !schema.response || !hasErrorSchemas(app)) return

@@ -13,6 +13,21 @@ export class Unauthorized extends Anonymous {
   }
 }
 
+const KeyInvalid = createError('API_KEY_INVALID', 'The API key is invalid, has expired or was revoked', 401)
+
+/** 401 for an API key that is no good; which way is not told. */
+export class ApiKeyInvalid extends KeyInvalid {
+  readonly headers: Record<string, string>
+  /** There is no such key: a guess. `false` for what is no key, and for one that has expired or was revoked. */
+  readonly isForged: boolean
+
+  constructor(realm: string, isForged = false) {
+    super()
+    this.headers = { 'WWW-Authenticate': `Bearer realm="${realm}"` }
+    this.isForged = isForged
+  }
+}
+
 /** 403 that lists the permissions the caller lacks, as `missing`. */
 export class PermissionDenied extends Denied {
   readonly details: { missing: readonly string[] }

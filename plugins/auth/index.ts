@@ -1,18 +1,22 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import type { AccessTokenInvalid, Claims } from '../access-tokens/index.ts'
+import type { Claims } from '../access-tokens/index.ts'
+import type { KeyProof } from '../api-keys/index.ts'
 import type {} from '../changes/index.ts'
-import { type Access, nameOf, type Permission, type RouteAuth, readAccess } from './access.ts'
+import { nameOf, type Permission, type RouteAuth, readAccess } from './access.ts'
+import { identifyByKey, proofOf } from './api-key.ts'
 import { bearerToken } from './bearer.ts'
 import { accessDocumentation } from './documentation.ts'
-import { PermissionDenied, Unauthorized } from './errors.ts'
-import { createPrincipals, type Loaded } from './principals.ts'
+import { ApiKeyInvalid, PermissionDenied, Unauthorized } from './errors.ts'
+import { createIdentify, holds } from './identify.ts'
+import { type Credential, createPrincipals, type Loaded } from './principals.ts'
 
 /** Who is calling. The host adds what else its `load` knows by augmenting this interface. */
 export interface Principal {
   /** Public id of the user. */
   id: string
-  session_id: string
+  /** `null` when an API key is the credential. */
+  session_id: string | null
   /** Codes of the permissions they hold. */
   permissions: readonly string[]
   /** Passes every check of a permission. */
@@ -25,13 +29,18 @@ export interface AuthOptions {
    * Its answer is remembered until one of its tags changes.
    */
   load(claims: Claims): Promise<Loaded | null>
+  /**
+   * Looks up the owner of a well-formed API key, like `load`; `null` refuses it. Their permissions are those that the key may
+   * use, and `is_admin` is false. Needs `app.apiKeys`; without it no route may ask for `apiKey`.
+   */
+  loadApiKey?(proof: KeyProof): Promise<Loaded | null>
   /** Kinds of the change feed that tags may name, e.g. `['session', 'user']`. */
   kinds: string[]
   /** Every permission code that exists; a route that asks for another one stops the start. Default none. */
   permissions?: readonly Permission[]
   /**
-   * Hears of a token that was forged, before the request is refused or goes on as anonymous; what it throws is the refusal.
-   * Not of one that is expired or whose session has ended.
+   * Hears of a token that was forged, or an API key that does not exist, before the request is refused or goes on as anonymous;
+   * what it throws is the refusal. Not of one that has expired or ended, nor when the other credential lets the request in.
    */
   onForged?(request: FastifyRequest): Promise<void>
   /** Principals that are remembered. Default 50 000. */
@@ -58,11 +67,22 @@ declare module 'fastify' {
 }
 
 async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
-  const { load, kinds, permissions = [], onForged, cacheSize = 50_000, maxAgeMs = 300_000, now = Date.now } = options
+  const { load, loadApiKey, onForged, kinds, permissions = [] } = options
+  const { cacheSize = 50_000, maxAgeMs = 300_000, now = Date.now } = options
   const { accessTokens, changes } = app
-  const principals = createPrincipals({ load, isFresh: () => changes.isFresh(), cacheSize, maxAgeMs, now })
-  for (const kind of kinds) changes.on(kind, (key) => principals.drop(`${kind}:${key}`))
-  changes.onGap(principals.clear)
+  if (loadApiKey && !app.hasDecorator('apiKeys'))
+    throw new Error('auth: loadApiKey needs the api-keys plugin before it')
+  const principals = remember(load)
+  const ownersOfKeys = loadApiKey && remember((key: Credential) => loadApiKey(proofOf(key)))
+  const byKey = ownersOfKeys && identifyByKey(app, ownersOfKeys)
+  const identify = createIdentify({ app, principals, byKey, onForged })
+
+  function remember<C extends Credential>(loadOne: (credential: C) => Promise<Loaded | null>) {
+    const memory = createPrincipals({ load: loadOne, isFresh: () => changes.isFresh(), cacheSize, maxAgeMs, now })
+    for (const kind of kinds) changes.on(kind, (key) => memory.drop(`${kind}:${key}`))
+    changes.onGap(memory.clear)
+    return memory
+  }
 
   app.decorateRequest('principal', null)
   app.decorateRequest('caller', {
@@ -76,36 +96,13 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
     return this.principal !== null && holds(this.principal, permission)
   })
 
-  /** Sets `request.principal`. For a remembered caller there is no promise and no I/O in it. */
-  function identify(request: FastifyRequest, access: Access, done: HookHandlerDoneFunction) {
-    const { isRequired } = access
-    const token = bearerToken(request.raw)
-    if (token === undefined) return done(isRequired ? new Unauthorized(accessTokens.realm) : undefined)
-    let claims: Claims
-    try {
-      claims = accessTokens.verify(token)
-    } catch (error) {
-      const invalid = error as AccessTokenInvalid // verify() throws nothing else
-      const refuse = (reason: Error) => done(isRequired ? reason : undefined)
-      if (onForged === undefined || !invalid.isForged) return refuse(invalid)
-      onForged(request).then(() => refuse(invalid), refuse)
-      return
-    }
-    const known = principals.recall(claims)
-    if (known !== undefined) return admit(request, known, access, done)
-    principals.load(claims).then((principal) => {
-      if (principal !== null) admit(request, principal, access, done)
-      else done(isRequired ? accessTokens.invalid('the session has ended') : undefined)
-    }, done)
-  }
-
   const document = accessDocumentation(app)
   const undeclared: RouteOptions[] = []
   app.addHook('onRoute', (route) => {
     const declared = route.config?.auth
     if (declared === undefined) undeclared.push(route)
     else if (declared !== 'public') {
-      const access = readAccess(route, declared, permissions)
+      const access = readAccess(route, declared, permissions, byKey !== undefined)
       const guard = (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) =>
         identify(request, access, done)
       route.onRequest = [guard, ...[route.onRequest ?? []].flat()]
@@ -124,13 +121,6 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
   })
 }
 
-const holds = ({ is_admin, permissions }: Principal, permission: string) => is_admin || permissions.includes(permission)
-
-function admit(request: FastifyRequest, principal: Principal, { permission }: Access, done: HookHandlerDoneFunction) {
-  request.principal = principal
-  done(permission === undefined || holds(principal, permission) ? undefined : new PermissionDenied([permission]))
-}
-
 export const authPlugin = fp(auth, {
   name: 'auth',
   fastify: '5.x',
@@ -139,4 +129,4 @@ export const authPlugin = fp(auth, {
 export default authPlugin
 export type { Permission, PermissionAuth, Permissions, RouteAuth } from './access.ts'
 export type { Loaded }
-export { PermissionDenied, Unauthorized }
+export { ApiKeyInvalid, PermissionDenied, Unauthorized }

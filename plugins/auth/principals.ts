@@ -1,6 +1,11 @@
 import { LRUCache } from 'lru-cache'
-import type { Claims } from '../access-tokens/index.ts'
 import type { Principal } from './index.ts'
+
+/** What a credential says for itself: what it is remembered by, and whose it claims to be. */
+export interface Credential {
+  sid: string
+  sub: string
+}
 
 /** What the host knows about the bearer of a token. */
 export interface Loaded {
@@ -11,8 +16,8 @@ export interface Loaded {
   validUntil?: number
 }
 
-export interface PrincipalsOptions {
-  load(claims: Claims): Promise<Loaded | null>
+export interface PrincipalsOptions<C extends Credential> {
+  load(claims: C): Promise<Loaded | null>
   /** Whether changes made elsewhere have been heard of lately; while not, nothing remembered is used. */
   isFresh(): boolean
   cacheSize: number
@@ -20,11 +25,11 @@ export interface PrincipalsOptions {
   now(): number
 }
 
-export interface Principals {
+export interface Principals<C extends Credential> {
   /** The remembered principal. No I/O. */
-  recall(claims: Claims): Principal | undefined
+  recall(claims: C): Principal | undefined
   /** Asks the host; requests of one session at the same moment ask once. `null`: no longer good. */
-  load(claims: Claims): Promise<Principal | null>
+  load(claims: C): Promise<Principal | null>
   /** Forgets whatever rests on this tag. */
   drop(tag: string): void
   /** Forgets everything. */
@@ -48,20 +53,26 @@ interface Flight {
 /** A load is shared only with requests that begin this soon after it, so none gets an answer much older than itself. */
 const SHARED_FOR_MS = 500
 
-export function createPrincipals({ load, isFresh, cacheSize, maxAgeMs, now }: PrincipalsOptions): Principals {
+export function createPrincipals<C extends Credential>({
+  load,
+  isFresh,
+  cacheSize,
+  maxAgeMs,
+  now
+}: PrincipalsOptions<C>): Principals<C> {
   const sessionsByTag = new Map<string, Set<string>>()
   const entries = new LRUCache<string, Entry>({ max: cacheSize, dispose: unlink })
   const flights = new Map<string, Flight>()
   // Raised by every drop. What was read before a drop may be what the drop is about: it is neither kept nor shared.
   let generation = 0
 
-  function recall({ sid, sub }: Claims): Principal | undefined {
+  function recall({ sid, sub }: C): Principal | undefined {
     if (!isFresh()) return undefined
     const entry = entries.get(sid)
     return entry !== undefined && entry.sub === sub && now() < entry.validUntil ? entry.principal : undefined
   }
 
-  function loadOnce(claims: Claims): Promise<Principal | null> {
+  function loadOnce(claims: C): Promise<Principal | null> {
     const { sid, sub } = claims
     const running = flights.get(sid)
     if (running?.sub === sub && running.generation === generation && now() - running.startedAt < SHARED_FOR_MS) {
@@ -76,7 +87,7 @@ export function createPrincipals({ load, isFresh, cacheSize, maxAgeMs, now }: Pr
     return flight.result
   }
 
-  async function read(claims: Claims, begun: number): Promise<Principal | null> {
+  async function read(claims: C, begun: number): Promise<Principal | null> {
     const startedAt = now()
     const loaded = await load(claims)
     if (loaded === null || (loaded.validUntil !== undefined && loaded.validUntil <= now())) {
@@ -91,7 +102,7 @@ export function createPrincipals({ load, isFresh, cacheSize, maxAgeMs, now }: Pr
     return principal
   }
 
-  function keep({ sid }: Claims, entry: Entry): void {
+  function keep({ sid }: C, entry: Entry): void {
     entries.set(sid, entry)
     for (const tag of entry.tags) {
       const sessions = sessionsByTag.get(tag)

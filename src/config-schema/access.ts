@@ -5,6 +5,7 @@ const passwords = group('Passwords and lockout')
 const limits = group('Rate limits')
 const accounts = group('Accounts')
 const admin = group('First administrator')
+const apiKeys = group('API keys')
 const audit = group('Audit')
 const metrics = group('Metrics')
 
@@ -99,6 +100,13 @@ export const access = {
   ADMIN_EMAIL: admin.optional('E-mail of the first administrator, created once at start', { format: 'email' }),
   ADMIN_USERNAME: admin.optional('Username of the first administrator'),
   ADMIN_PASSWORD: admin.optional('Password of the first administrator', { secret: true, minLength: 8 }),
+
+  API_KEY_PREFIX: apiKeys.text('What every API key begins with', { default: 'pl', pattern: '^[a-z0-9]{2,10}$' }),
+  API_KEY_DEFAULT_DAYS: apiKeys.integer('Life of an API key unless its owner says otherwise', 1, 36_500, {
+    default: 30,
+    unit: 'days'
+  }),
+  API_KEY_MAX_DAYS: apiKeys.integer('Longest life of an API key', 1, 36_500, { default: 365, unit: 'days' }),
 
   AUDIT_RETENTION_DAYS: audit.integer('Audit events older than this are deleted', 30, 3650, {
     default: 365,

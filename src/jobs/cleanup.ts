@@ -6,12 +6,13 @@ import type { Job } from '../../plugins/jobs/index.ts'
 const CHANGES_KEPT_SECONDS = 3600
 const BATCH = 1000
 
-type Service = Pick<FastifyInstance, 'db' | 'sessions' | 'idempotency' | 'changes' | 'audit'>
+type Service = Pick<FastifyInstance, 'db' | 'sessions' | 'idempotency' | 'changes' | 'audit' | 'apiKeys'>
 
-/** Deletes what has expired: dead sessions, answers to idempotency keys, old audit events, and changes that every process has seen. Returns how many rows went. */
-export async function cleanUp({ db, sessions, idempotency, changes, audit }: Service) {
+/** Deletes what has expired: dead sessions and API keys, answers to idempotency keys, old audit events, and changes that every process has seen. Returns how many rows went. */
+export async function cleanUp({ db, sessions, apiKeys, idempotency, changes, audit }: Service) {
   return {
     sessions: await inBatches(() => sessions.prune(db, { limit: BATCH })),
+    api_keys: await inBatches(() => apiKeys.prune(db, { limit: BATCH })),
     idempotency_keys: await inBatches(() => idempotency.prune(db, { limit: BATCH })),
     audit_events: await inBatches(() => audit.prune(db, { limit: BATCH })),
     changes: await changes.prune(CHANGES_KEPT_SECONDS)

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
+import { permissionCodes } from '../../db/permissions.ts'
 import { callers, matrix } from '../access-matrix.ts'
 import { buildTestApp, startApp } from '../support/app.ts'
+import { keyOf } from '../support/people.ts'
 import { setStage } from '../support/world.ts'
 
 const app = await startApp(t)
@@ -41,9 +43,14 @@ function send(name: string, ids: object, headers: Record<string, string> = {}, p
 t.test('the matrix names every route, and the document says who may call it', async (t) => {
   const found = operations(app)
   t.same(found.map(([name]) => name).sort(), Object.keys(matrix).map(routeOf).sort())
-  const verdicts = new Map(Object.entries(matrix).map(([name, row]) => [routeOf(name), row.verdicts]))
+  const rows = new Map(Object.entries(matrix).map(([name, row]) => [routeOf(name), row]))
   for (const [name, { security = [{}], 'x-permission': permission, responses }] of found) {
-    const [anonymous, owner] = verdicts.get(name) ?? []
+    const { verdicts: [anonymous, owner] = [], takesKey = false } = rows.get(name) ?? {}
+    t.equal(
+      security.some((scheme) => 'apiKeyAuth' in scheme),
+      takesKey,
+      `${name} says whether it takes API keys`
+    )
     const isClosed = security.length > 0 && security.every((scheme) => Object.keys(scheme).length > 0)
     if (isClosed) t.equal(anonymous, 401, `${name} refuses the anonymous`)
     if (isClosed) t.ok(responses['401'], `${name} documents 401`)
@@ -67,6 +74,21 @@ t.test('Z01 Z02 Z03 Z04 every route answers each caller as the matrix says', asy
       }
       if (answer.statusCode < 300 && !name.startsWith('GET')) await stage.renew(who)
     }
+  }
+})
+
+t.test('Z07 an API key counts where the matrix says so, within its scopes, and nowhere else', async (t) => {
+  const stage = await setStage(app)
+  const admin = { user_id: stage.people.admin.user_id }
+  const { headers } = await keyOf(app, admin, [...permissionCodes])
+  const narrow = await keyOf(app, admin, [])
+  for (const [name, { verdicts, takesKey = false, body }] of Object.entries(matrix)) {
+    const [anonymous] = verdicts
+    const payload = body?.(stage.world)
+    const answer = await send(name, stage.world, headers, payload)
+    t.equal(answer.statusCode, takesKey ? verdicts.at(-1) : anonymous, `a key with every scope: ${name}`)
+    const refused = await send(name, stage.world, narrow.headers, body?.(stage.world))
+    t.equal(refused.statusCode, takesKey ? 403 : anonymous, `a key without scopes: ${name}`)
   }
 })
 

@@ -37,6 +37,13 @@ export async function person(app: FastifyInstance, roles: string[] = []) {
 
 export type Person = Awaited<ReturnType<typeof person>>
 
+/** An API key of theirs with these scopes, and `inject` headers that carry it. */
+export async function keyOf(app: FastifyInstance, { user_id }: { user_id: number }, scopes: string[]) {
+  const create = app.database.transaction((trx) => app.apiKeys.create(trx, { user_id, name: null, scopes }))
+  const { id, text } = await create
+  return { id, headers: { 'x-api-key': text } }
+}
+
 /** An administrator, as the environment or the command line makes the first one. */
 export const administrator = (app: FastifyInstance) => person(app, ['admin'])
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { moderatorPermissions, type World } from '../access-matrix.ts'
-import { type Person, person, roleWith } from './people.ts'
+import { keyOf, type Person, person, roleWith } from './people.ts'
 
 export type Caller = 'owner' | 'other' | 'moderator' | 'admin'
 
@@ -53,7 +53,8 @@ export async function setStage(app: FastifyInstance): Promise<Stage> {
       permission_id: await permissionId('read:user:me'),
       other_role_id: (await roleWith(app, [])).id,
       other_permission_id: await permissionId(other_permission),
-      deleted_user_id: deleted.id
+      deleted_user_id: deleted.id,
+      key_id: (await keyOf(app, owner, [])).id
     }
     return { owner, world }
   }

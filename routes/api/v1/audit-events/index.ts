@@ -8,7 +8,7 @@ const auditEvents: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { curs
   app.get(
     '',
     {
-      config: { auth: { permission: 'read:audit_event:all' } },
+      config: { auth: { permission: 'read:audit_event:all', apiKey: true } },
       schema: {
         operationId: 'listAuditEvents',
         tags: ['audit'],

@@ -62,6 +62,7 @@ export async function closeAccount(
   { hard }: { hard: boolean }
 ): Promise<void> {
   await app.sessions.revokeAll(trx, user_id, 'deleted')
+  await app.apiKeys.revokeAll(trx, user_id)
   if (hard) await removeUser(trx, user_id)
   else await hideUser(trx, user_id)
   await app.changes.record(trx, 'user', id)

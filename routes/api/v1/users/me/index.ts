@@ -11,7 +11,7 @@ const me: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '',
     {
-      config: { auth: { permission: 'read:user:me' } },
+      config: { auth: { permission: 'read:user:me', apiKey: true } },
       schema: {
         operationId: 'getMe',
         tags: ['users'],

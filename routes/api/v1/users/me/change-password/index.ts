@@ -38,7 +38,7 @@ const changePassword: FastifyPluginAsyncTypebox = async (app) => {
       const { body } = await request.transaction(async (trx) => {
         // Another request may have changed the password while this one was hashing.
         if (!(await confirmPassword(trx, user_id, user.password_hash, password_hash))) throw wrongPassword()
-        const sessions_revoked = await app.sessions.revokeAll(trx, user_id, 'password_changed', session_id)
+        const sessions_revoked = await app.sessions.revokeAll(trx, user_id, 'password_changed', session_id ?? undefined)
         const target = { target_type: 'user', target_id: id }
         await app.audit.record(trx, { action: 'password.changed', ...target, details: { sessions_revoked }, request })
         return { status: 200, body: success('Password changed', { sessions_revoked }) }

@@ -1,0 +1,3 @@
+import { apiKeysMigration } from '../../plugins/api-keys/migration.ts'
+
+export const { up, down } = apiKeysMigration({ userReferences: 'users.id' })
