@@ -46,6 +46,7 @@ export function cursorList<DB, Values extends object, From, TB extends keyof Fro
   build: (db: Kysely<DB>, values: Values) => SelectQueryBuilder<From, TB, Row>,
   order: SortOrder<SortColumn<From, TB>>
 ): CursorList<DB, Values, Row> {
+  if (order.length > MAX_COLUMNS) throw new Error(`${name}: a list is sorted by ${MAX_COLUMNS} columns at most`)
   const ordered = (db: Kysely<DB>, values: Values & Window) =>
     order
       .reduce((query, [column, direction]) => query.orderBy(sql.ref(column), direction), build(db, values))
@@ -57,7 +58,7 @@ export function cursorList<DB, Values extends object, From, TB extends keyof Fro
   )
 
   return async (db, cursors, values, { cursor, limit }) => {
-    const scope = JSON.stringify([name, order, values])
+    const scope = cursorScope(name, order, values)
     const window = { ...values, limit: limit + 1 }
     const rows =
       cursor === undefined
@@ -65,10 +66,16 @@ export function cursorList<DB, Values extends object, From, TB extends keyof Fro
         : await next.execute(db, Object.assign(window, toPlaces(cursors.open(scope, cursor))))
     const last = rows.length > limit ? rows[limit - 1] : undefined
     const next_cursor = last === undefined ? null : cursors.seal(scope, placesIn(last, order))
-    const data = rows.slice(0, limit).map((row) => withoutPlaces(row, order))
+    const data = rows.slice(0, limit).map(withoutPlaces<Row>)
     return { data, has_more: last !== undefined, next_cursor }
   }
 }
+
+/** What the cursors of one list are sealed for. */
+export const cursorScope = (name: string, order: SortOrder, values: object) => JSON.stringify([name, order, values])
+
+/** As many as `withoutPlaces` takes out again. */
+const MAX_COLUMNS = 4
 
 interface Window {
   limit: number
@@ -81,10 +88,10 @@ const placesIn = (places: Places, order: SortOrder) => order.map((_, index) => p
 const toPlaces = (values: unknown[]): Places =>
   Object.fromEntries(values.map((value, index) => [placeOf(index), value]))
 
-/** Last column first: V8 keeps an object fast that loses its newest property. */
-function withoutPlaces<Row>(row: Row & Places, order: SortOrder): Row {
-  for (let index = order.length - 1; index >= 0; index--) delete row[placeOf(index)]
-  return row
+/** Names, not a loop: V8 copies what is left quickly, and an object that properties are deleted from is slow ever after. */
+function withoutPlaces<Row>({ cursor_0: _0, cursor_1: _1, cursor_2: _2, cursor_3: _3, ...row }: Row & Places): Row {
+  // What the query selected, before the places were added.
+  return row as Row
 }
 
 /**

@@ -116,6 +116,24 @@ t.test('every operation is complete in the document', async (t) => {
   }
 })
 
+t.test('Z10 no id in the document is a number: internal keys stay inside', async (t) => {
+  const ids: string[] = []
+  const visit = (node: unknown, path: string): void => {
+    if (typeof node !== 'object' || node === null) return
+    for (const [name, value] of Object.entries(node)) {
+      const isId = /^(id|\w+_id)$/.test(name) && path.endsWith('properties')
+      if (isId) ids.push(`${path}.${name} ${[value.type].flat().join()}`)
+      visit(value, `${path}.${name}`)
+    }
+  }
+  visit(app.docs.document(), '')
+  t.ok(ids.length >= 15, 'it has ids')
+  t.same(
+    ids.filter((id) => /integer|number/.test(id)),
+    []
+  )
+})
+
 t.test('Z01 Z12 HEAD is guarded as GET is, and no header makes one method another', async (t) => {
   const { world, people } = await setStage(app)
   for (const [name, { verdicts }] of Object.entries(matrix)) {
