@@ -91,8 +91,8 @@ export function httpRequest(n: number, path: string, headers: Record<string, str
 }
 
 async function seedSessions(db: Kysely<Database>): Promise<Array<{ sub: string; sid: string }>> {
-  await sql`insert into users (email, username, name, password_hash, is_verified)
-    select 'user' || n || '@example.com', 'user' || n, 'User ' || n, 'none', true from generate_series(1, ${USERS}::int) n`.execute(
+  await sql`insert into users (tier_id, email, username, name, password_hash, is_verified)
+    select (select id from tiers where name = 'free'), 'user' || n || '@example.com', 'user' || n, 'User ' || n, 'none', true from generate_series(1, ${USERS}::int) n`.execute(
     db
   )
   await sql`insert into user_roles (user_id, role_id)

@@ -16,6 +16,8 @@ export interface Caller {
   /** Codes; of an administrator, all. */
   permissions: readonly string[]
   is_admin: boolean
+  /** Its public id and name. */
+  tier: { id: string; name: string }
   /** `null` when an API key is the credential. */
   session_id: string | null
   api_key_id: string | null
@@ -30,6 +32,9 @@ const roleIdsOfUser = sql<string[]>`array(
   select roles.public_id from user_roles join roles on roles.id = user_roles.role_id
   where user_roles.user_id = users.id)`
 
+const tierOfCaller = sql<{ id: string; name: string }>`(
+  select jsonb_build_object('id', tiers.public_id, 'name', tiers.name) from tiers where tiers.id = users.tier_id)`
+
 const columns = [
   'users.public_id as id',
   'users.id as user_id',
@@ -37,6 +42,7 @@ const columns = [
   rolesOfUser.as('roles'),
   permissionsOfUser.as('permissions'),
   isAdminUser.as('is_admin'),
+  tierOfCaller.as('tier'),
   roleIdsOfUser.as('role_ids')
 ] as const
 
@@ -91,4 +97,8 @@ export async function loadKeyCaller(db: Kysely<Database>, key: FoundKey) {
   }
 }
 
-const tagsOf = ({ id }: { id: string }, roleIds: string[]) => [`user:${id}`, ...roleIds.map((role) => `role:${role}`)]
+const tagsOf = ({ id, tier }: Pick<Caller, 'id' | 'tier'>, roleIds: string[]) => [
+  `user:${id}`,
+  `tier:${tier.id}`,
+  ...roleIds.map((role) => `role:${role}`)
+]

@@ -10,6 +10,7 @@ export const permissionCodes = [
   ...['create:role_permission:all', 'read:role_permission:all', 'delete:role_permission:all'],
   ...['read:session:all', 'delete:session:all'],
   'read:audit_event:all',
+  ...['create:tier:all', 'update:tier:all', 'delete:tier:all'],
   ...['create:post:me', 'update:post:me', 'delete:post:me', 'delete:post:all'],
   ...['create:item:me', 'read:item:me', 'update:item:me', 'delete:item:me']
 ] as const

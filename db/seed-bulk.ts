@@ -22,15 +22,15 @@ export type OnProgress = (done: number) => void
 export async function seedUsers(
   db: Kysely<Database>,
   count: number,
-  { passwordHash, role }: { passwordHash: string; role: string },
+  { passwordHash, role, tier }: { passwordHash: string; role: string; tier: string },
   onProgress: OnProgress = () => {}
 ): Promise<void> {
   const run = `seed-${randomBytes(4).toString('hex')}-`
   await inBatches(count, onProgress, async (first, last) => {
     await sql`
       with added as (
-        insert into users (email, username, name, password_hash, is_verified)
-        select ${run}::text || n || '@example.com', ${run}::text || n, 'Seed User ' || n, ${passwordHash}, true
+        insert into users (tier_id, email, username, name, password_hash, is_verified)
+        select (select id from tiers where name = ${tier}), ${run}::text || n || '@example.com', ${run}::text || n, 'Seed User ' || n, ${passwordHash}, true
         from generate_series(${first}::int, ${last}::int) n
         returning id)
       insert into user_roles (user_id, role_id)

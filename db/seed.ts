@@ -14,6 +14,7 @@ export interface Account {
   name: string | null
   password: string
   role: string
+  tier: string
 }
 
 type Transact = <T>(fn: (trx: Transaction<Database>) => Promise<T>) => Promise<T>
@@ -36,7 +37,7 @@ export async function ensureAccount(
   if (await transaction((trx) => isTaken(trx, email, username))) return false
   const user = { email, username, name: account.name, password_hash: await hash(account.password), is_verified: true }
   const insert = async (trx: Transaction<Database>) => {
-    const { user_id } = await insertUser(trx, user, account.role)
+    const { user_id } = await insertUser(trx, user, account.role, account.tier)
     await furnish?.(trx, user_id)
   }
   return transaction(insert).then(
@@ -59,10 +60,14 @@ async function isTaken(trx: Transaction<Database>, email: string, username: stri
 }
 
 /** Adds the demo users, each with a todo to look at; existing ones stay as they are. */
-export async function seedDemo(transaction: Transact, hash: (password: string) => Promise<string>): Promise<number> {
+export async function seedDemo(
+  transaction: Transact,
+  hash: (password: string) => Promise<string>,
+  tier: string
+): Promise<number> {
   let created = 0
   for (const user of demoUsers) {
-    const isNew = await ensureAccount(transaction, hash, user, (trx, owner_id) =>
+    const isNew = await ensureAccount(transaction, hash, { ...user, tier }, (trx, owner_id) =>
       trx.insertInto('todos').values({ owner_id, title: 'Read the documentation at /docs' }).execute()
     )
     if (isNew) created += 1

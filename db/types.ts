@@ -26,6 +26,7 @@ export interface UsersTable extends Resource {
   name: string | null
   profile_image_url: string | null
   password_hash: string
+  tier_id: number
   is_active: Generated<boolean>
   is_verified: Generated<boolean>
   deleted_at: NullableTimestamp
@@ -53,6 +54,23 @@ export interface RolePermissionsTable {
   role_id: number
   permission_id: number
   created_at: Timestamp
+}
+
+export interface TiersTable extends Resource {
+  name: string
+}
+
+/** How often one user of a tier may call a route. */
+export interface TierRateLimitsTable extends Resource {
+  tier_id: number
+  name: string | null
+  /** Template of the route as the OpenAPI document spells it. */
+  path: string
+  /** `null`: all methods together, where no other rule names the method. */
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | null
+  limit: number
+  /** Seconds. */
+  period: number
 }
 
 export interface UserRolesTable {
@@ -98,6 +116,8 @@ export interface Database {
   role_permissions: RolePermissionsTable
   roles: RolesTable
   sessions: SessionsTable
+  tier_rate_limits: TierRateLimitsTable
+  tiers: TiersTable
   todos: TodosTable
   user_roles: UserRolesTable
   users: UsersTable

@@ -1,5 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { isAdminUser, permissionsOfUser } from './permissions.ts'
+import { tierOfUser } from './tiers.ts'
 import type { Database } from './types.ts'
 
 /** What a person may see of their own account. */
@@ -9,6 +10,7 @@ export const userColumns = [
   'users.email',
   'users.name',
   'users.profile_image_url',
+  tierOfUser.as('tier'),
   'users.is_active',
   'users.is_verified',
   'users.created_at',
@@ -37,14 +39,14 @@ export interface NewUser {
 }
 
 /**
- * Adds a user with one role and returns its keys. A taken e-mail or username is SQLSTATE 23505.
+ * Adds a user with one role and a tier, and returns its keys. A taken e-mail or username is SQLSTATE 23505.
  *
- * @throws when there is no such role
+ * @throws when there is no such role or tier
  */
-export async function insertUser(trx: Transaction<Database>, user: NewUser, role: string) {
+export async function insertUser(trx: Transaction<Database>, user: NewUser, role: string, tier: string) {
   const inserted = await trx
     .insertInto('users')
-    .values(user)
+    .values({ ...user, tier_id: (eb) => eb.selectFrom('tiers').select('tiers.id').where('tiers.name', '=', tier) })
     .returning(['id as user_id', ...userColumns])
     .executeTakeFirstOrThrow()
   const { numInsertedOrUpdatedRows } = await trx

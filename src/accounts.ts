@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { ensureAccount, seedDemo } from '../db/seed.ts'
+import { findTier } from '../db/tiers.ts'
 import { findUserByIdentifier } from '../db/users.ts'
 import type { Config } from './config.ts'
 import { StartFailure } from './start-failure.ts'
@@ -10,6 +11,9 @@ import { StartFailure } from './start-failure.ts'
  */
 export async function prepareAccounts(app: FastifyInstance, config: Config): Promise<void> {
   await requireDefaultRole(app, config.DEFAULT_USER_ROLE)
+  if ((await findTier(app.db, config.DEFAULT_TIER)) === undefined) {
+    throw new StartFailure(`DEFAULT_TIER: there is no tier ${config.DEFAULT_TIER}`)
+  }
   const { ADMIN_EMAIL: email, ADMIN_USERNAME: username, ADMIN_PASSWORD: password } = config
   if (email && username && password) {
     const problem = app.passwords.problem(password, { email, username })
@@ -19,14 +23,15 @@ export async function prepareAccounts(app: FastifyInstance, config: Config): Pro
       username,
       name: null,
       password,
-      role: 'admin'
+      role: 'admin',
+      tier: config.DEFAULT_TIER
     })
     if (created) app.log.info({ username }, 'first administrator created')
     else if (!(await findUserByIdentifier(app.db, email))?.is_admin) {
       app.log.warn('ADMIN_EMAIL or ADMIN_USERNAME belongs to an account that is no administrator; it is left as it is')
     }
   }
-  if (hasDemoUsers(config)) await seedDemo(app.database.transaction, app.passwords.hash)
+  if (hasDemoUsers(config)) await seedDemo(app.database.transaction, app.passwords.hash, config.DEFAULT_TIER)
 }
 
 /** Whether this configuration seeds demo users without being asked. */

@@ -45,7 +45,7 @@ export interface BuildOptions {
  */
 export async function buildApp(config: Config, given: BuildOptions = {}): Promise<FastifyInstance> {
   return build(config, 'server', given, async (app) => {
-    await app.register(rateLimit, options.rateLimit(config, await limitsGuard(app, config)))
+    await app.register(rateLimit, options.rateLimit(config, app, await limitsGuard(app, config)))
     await app.register(passwords, options.passwords(config))
     await app.register(lockout, options.lockout(config, app))
     await app.register(accessTokens, options.accessTokens(config))
@@ -55,7 +55,7 @@ export async function buildApp(config: Config, given: BuildOptions = {}): Promis
         const key = await app.apiKeys.find(proof)
         return key && loadKeyCaller(app.db, key)
       },
-      kinds: ['session', 'user', 'role', 'api_key'],
+      kinds: ['session', 'user', 'role', 'api_key', 'tier'],
       permissions: permissionCodes,
       onForged: (request) => app.lockout.fail(request)
     })

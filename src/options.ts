@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type CursorOptions, createCursors } from '../db/cursors.ts'
 import { findFamiliarAddresses } from '../db/familiar-addresses.ts'
+import { loadTierRules } from '../db/tiers.ts'
 import { findUserByIdentifier, normalizeIdentifier } from '../db/users.ts'
 import type { AccessTokensOptions } from '../plugins/access-tokens/index.ts'
 import type { ApiKeysOptions } from '../plugins/api-keys/index.ts'
@@ -48,8 +49,10 @@ export function redis(config: Config): RedisOptions | null {
   return null
 }
 
-export const rateLimit = (config: Config, guard: Guard | undefined): RateLimitOptions => ({
+export const rateLimit = (config: Config, app: FastifyInstance, guard: Guard | undefined): RateLimitOptions => ({
   guard,
+  identify: ({ principal }) => principal && { key: `user:${principal.id}`, tier: principal.tier.id },
+  loadRules: (tier) => loadTierRules(app.db, tier),
   perAddress: { max: config.RATE_LIMIT_PER_HOUR, seconds: 3600 },
   perUser: { max: config.USER_RATE_LIMIT_PER_HOUR, seconds: 3600 },
   perPublicRoute: { max: config.RATE_LIMIT_UNPROTECTED_ROUTES, seconds: 60 },
@@ -157,6 +160,8 @@ export const docs = (config: Config, app: FastifyInstance): DocsOptions => ({
     { name: 'auth', description: 'Registering, signing in and out, tokens' },
     { name: 'users', description: 'Accounts' },
     { name: 'roles', description: 'Roles and what they permit' },
+    { name: 'tiers', description: 'Classes of users and their rate limits' },
+    { name: 'rate-limits', description: 'What remains to the caller' },
     { name: 'audit', description: 'What happened, and who did it' },
     { name: 'api-keys', description: 'Credentials for programs' },
     { name: 'todos', description: 'Private lists of things to do' },
@@ -194,6 +199,7 @@ type RouteOptions = AuthRouteOptions & ApiKeyRouteOptions & CursorOptions & Root
 export const routes = (config: Config): RouteOptions => ({
   apiKeyMaxDays: config.API_KEY_MAX_DAYS,
   defaultRole: config.DEFAULT_USER_ROLE,
+  defaultTier: config.DEFAULT_TIER,
   perMinute: { read: config.READ_RATE_LIMIT_PER_MINUTE, write: config.WRITE_RATE_LIMIT_PER_MINUTE },
   cursors: createCursors(derivedKeys(config.APP_KEYS, 'cursor')),
   welcome: {

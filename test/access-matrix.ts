@@ -6,6 +6,9 @@ export interface World {
   username: string
   post_id: string
   item_id: string
+  /** Name of a tier that nobody has. */
+  name: string
+  rate_limit_id: string
   session_id: string
   todo_id: string
   role_id: string
@@ -59,6 +62,8 @@ const moderated = (status: number, body?: Body) => row(401, 403, 403, status, st
 const administered = (status: number, body?: Body) => row(401, 403, 403, 403, status, body)
 
 const keyed = (row: Row): Row => ({ ...row, takesKey: true })
+/** For the user it is about, and for who may read all users. */
+const readable = (status: number) => row(401, status, 404, status, status)
 
 const fresh = () => `n${crypto.randomUUID().slice(0, 12)}`
 const letters = () => crypto.randomUUID().replace(/[^a-f]/g, 'x')
@@ -110,6 +115,9 @@ export const matrix: Record<string, Row> = {
   'PATCH /api/v1/users/{user_id}': moderated(200, { name: 'New' }),
   'DELETE /api/v1/users/{user_id}': administered(204),
   'POST /api/v1/users/{deleted_user_id}/restore': moderated(200),
+  'GET /api/v1/users/{user_id}/tier': readable(200),
+  'PATCH /api/v1/users/{user_id}/tier': moderated(200, { tier: 'pro' }),
+  'GET /api/v1/users/{user_id}/rate-limits': readable(200),
   'GET /api/v1/users/{user_id}/sessions': moderated(200),
   'DELETE /api/v1/users/{user_id}/sessions/{session_id}': moderated(204),
 
@@ -128,6 +136,18 @@ export const matrix: Record<string, Row> = {
   })),
   'GET /api/v1/roles/{role_id}/permissions/{permission_id}': moderated(200),
   'DELETE /api/v1/roles/{role_id}/permissions/{permission_id}': administered(204),
+  'GET /api/v1/tiers': self(200),
+  'POST /api/v1/tiers': administered(201, () => ({ name: fresh() })),
+  'GET /api/v1/tiers/{name}': self(200),
+  'PATCH /api/v1/tiers/{name}': administered(200, () => ({ name: fresh() })),
+  'DELETE /api/v1/tiers/{name}': administered(204),
+  'GET /api/v1/tiers/{name}/rate-limits': self(200),
+  'POST /api/v1/tiers/{name}/rate-limits': administered(201, { path: '/api/v1/todos', limit: 1, period: 60 }),
+  'GET /api/v1/tiers/{name}/rate-limits/{rate_limit_id}': self(200),
+  'PATCH /api/v1/tiers/{name}/rate-limits/{rate_limit_id}': administered(200, { limit: 2 }),
+  'DELETE /api/v1/tiers/{name}/rate-limits/{rate_limit_id}': administered(204),
+  'GET /api/v1/rate-limits/me': self(200),
+
   'GET /api/v1/permissions': moderated(200),
   'POST /api/v1/permissions': administered(201, () => ({ code: `test:matrix:${letters()}` })),
   'GET /api/v1/permissions/{permission_id}': moderated(200),

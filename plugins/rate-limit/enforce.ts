@@ -71,7 +71,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     ofUnknown: () => byAddress(quotas.ofUnknown()),
     ofCaller(plan) {
       const isLimited = plan.limit !== undefined || quotas.hasUserTotal || rules !== undefined
-      if (plan.isPublic || !isLimited) return null
+      if (plan.isPublic || plan.limit === 'address' || !isLimited) return null
       return hook(
         createStage((request) => describe(plan, request)),
         'caller'

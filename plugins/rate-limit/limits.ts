@@ -4,6 +4,7 @@ import { refusal, told } from './headers.ts'
 import { type PolicySet, policySet, requireQuota } from './policy.ts'
 import type { Quotas, ServiceLimit } from './quotas.ts'
 import type { TierRules } from './rules.ts'
+import type { QuotaStatus } from './schema.ts'
 import type { LimitStore, Verdict } from './store.ts'
 
 /** Whose quotas are used. */
@@ -12,17 +13,6 @@ export interface Caller {
   key: string
   /** Key of the tier whose rules apply, as the change feed names it. */
   tier?: string | undefined
-}
-
-/** How a quota stands. */
-export interface QuotaStatus {
-  policy: string
-  limit: number
-  /** Seconds. */
-  period: number
-  remaining: number
-  /** Seconds until some of what is used is free again; 0 when nothing is used. */
-  reset: number
 }
 
 export interface Limits {

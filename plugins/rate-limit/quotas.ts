@@ -7,15 +7,18 @@ export interface ServiceLimit extends Quota {
   service: string
 }
 
-/** `true`: the rule of the caller's tier, or else the default. `false`: never limited, by nothing. */
-export type RouteLimit = boolean | ServiceLimit
+/**
+ * `true`: the rule of the caller's tier, or else the default. `'address'`: only what is counted by address.
+ * `false`: never limited, by nothing.
+ */
+export type RouteLimit = boolean | 'address' | ServiceLimit
 
 /** A route and what it says of its limits. */
 export interface Plan {
   /** HEAD counts as GET. */
   method: string
   path: string
-  limit: true | ServiceLimit | undefined
+  limit: true | 'address' | ServiceLimit | undefined
   /** Nobody is ever known on it: all of its quotas are those of the address. */
   isPublic: boolean
 }
@@ -128,9 +131,14 @@ export function createQuotas(options: QuotaOptions): Quotas {
       return policies.length === 0 ? null : policySet(policies)
     },
     isRoute: (path, method) =>
-      [...plans.values()].some((plan) => plan.path === path && (method === null || plan.method === method))
+      [...plans.values()].some(
+        (plan) => takesRules(plan) && plan.path === path && (method === null || plan.method === method)
+      )
   }
 }
+
+/** Nobody has a tier on a public route. */
+const takesRules = ({ isPublic, limit }: Plan) => !isPublic && limit !== 'address'
 
 const routeName = ({ method, path }: Plan) => `${method} ${path}`
 

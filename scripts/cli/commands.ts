@@ -1,4 +1,5 @@
 import { migrateUp } from '../../db/migrate.ts'
+import { insertTier } from '../../db/tiers.ts'
 import { appRole, openMigrationDatabase } from '../../src/database.ts'
 import { cleanUp } from '../../src/jobs/cleanup.ts'
 import { UsageError } from '../main.ts'
@@ -51,6 +52,16 @@ export const commands: Record<string, Command> = {
     run: async (values, terminal) => {
       const data = await createUser(values, values.admin ? 'admin' : 'user', terminal)
       return { data, text: `User ${data.username} created` }
+    }
+  },
+  'create-tier': {
+    summary: 'Create a tier, whose rate limits the API sets',
+    options: ['name'],
+    run: async ({ name = '' }) => {
+      if (!/^[a-z][a-z0-9_-]{0,49}$/.test(name))
+        throw new UsageError('--name takes a–z, 0–9, "_" and "-", a letter first')
+      const tier = await withApp(({ database }) => database.transaction((trx) => insertTier(trx, name)))
+      return { data: tier, text: `Tier ${tier.name} created` }
     }
   },
   'list-users': {

@@ -32,7 +32,7 @@ export async function createUser(options: CreateUserOptions, role: 'admin' | 'us
     const problem = passwords.problem(password, { email, username })
     if (problem) throw new Error(problem)
     const names = { email: normalizeEmail(email), username: normalizeUsername(username) ?? username }
-    const account = { ...names, name: options.name ?? null, password, role: roleName }
+    const account = { ...names, name: options.name ?? null, password, role: roleName, tier: config.DEFAULT_TIER }
     if (!(await ensureAccount(database.transaction, passwords.hash, account))) {
       throw new Error('The e-mail address or the username is taken')
     }

@@ -21,10 +21,10 @@ export async function seed({ demo, users, items }: SeedOptions, { output }: Term
   const config = readConfig()
   if (demo && config.ENVIRONMENT !== 'local') throw new Error('Demo users exist only with ENVIRONMENT=local')
   await withApp(async ({ db, database, passwords }) => {
-    if (demo) await seedDemo(database.transaction, passwords.hash)
+    if (demo) await seedDemo(database.transaction, passwords.hash, config.DEFAULT_TIER)
     if (users > 0) {
       const passwordHash = await passwords.hash(randomBytes(24).toString('base64url'))
-      const account = { passwordHash, role: config.DEFAULT_USER_ROLE }
+      const account = { passwordHash, role: config.DEFAULT_USER_ROLE, tier: config.DEFAULT_TIER }
       await seedUsers(db, users, account, progress(output, 'users', users))
     }
     if (items > 0) await seedItems(db, items, progress(output, 'items', items))

@@ -96,6 +96,7 @@ export const access = {
     default: 'user',
     pattern: '^[a-z][a-z0-9_-]{0,49}$'
   }),
+  DEFAULT_TIER: accounts.text('Tier of everybody who registers', { default: 'free', minLength: 1 }),
 
   ADMIN_EMAIL: admin.optional('E-mail of the first administrator, created once at start', { format: 'email' }),
   ADMIN_USERNAME: admin.optional('Username of the first administrator'),

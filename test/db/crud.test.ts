@@ -11,6 +11,7 @@ const { open, url = '' } = await testDatabase(t, mode)
 const opened = open ?? (await openDatabase({ url }))
 t.teardown(() => opened.close())
 const { db, transaction } = opened
+const { id: tier_id } = await db.selectFrom('tiers').select('id').limit(1).executeTakeFirstOrThrow()
 
 const users = crud('users', { softDelete: true })
 const todos = crud('todos', { softDelete: true })
@@ -18,7 +19,7 @@ const roles = crud('roles', { softDelete: false })
 const columns = ['public_id as id', 'title', 'description'] as const
 
 async function addUser(username: string): Promise<number> {
-  const user = { username, email: `${username}@example.com`, password_hash: 'none' }
+  const user = { username, email: `${username}@example.com`, password_hash: 'none', tier_id }
   return (await transaction((trx) => users.create(trx, user, ['id']))).id
 }
 const addTodo = (owner_id: number, title: string, description: string | null = null) =>

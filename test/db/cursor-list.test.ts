@@ -134,7 +134,8 @@ async function walk(
 }
 
 async function addUser(username: string): Promise<number> {
-  const user = { username, email: `${username}@example.com`, password_hash: 'none' }
+  const { id: tier_id } = await db.selectFrom('tiers').select('id').limit(1).executeTakeFirstOrThrow()
+  const user = { username, email: `${username}@example.com`, password_hash: 'none', tier_id }
   return (await db.insertInto('users').values(user).returning('id').executeTakeFirstOrThrow()).id
 }
 

@@ -3,7 +3,7 @@ import { seedItems, seedUsers } from '../../db/seed-bulk.ts'
 import { startApp } from '../support/app.ts'
 
 const app = await startApp(t)
-await seedUsers(app.db, 10_000, { passwordHash: 'nobody knows', role: 'user' })
+await seedUsers(app.db, 10_000, { passwordHash: 'nobody knows', role: 'user', tier: 'free' })
 
 const get = async (path: string) => {
   const answer = await app.inject(`/api/v1/items${path}`)

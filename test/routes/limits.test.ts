@@ -1,12 +1,13 @@
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import { items } from '../plugins/rate-limit/host.ts'
-import { signUp, startApp } from '../support/app.ts'
+import { patientRedis, signUp, startApp } from '../support/app.ts'
 
 // Not here, because they need several processes, a Redis to break, or another clock: L02, L07, L08, L09 and L11, in
 // test/plugins/rate-limit.
 
 const app = await startApp(t, {
+  ...patientRedis,
   RATE_LIMIT_UNPROTECTED_ROUTES: '20',
   RATE_LIMIT_PER_HOUR: '250',
   USER_RATE_LIMIT_PER_HOUR: '30',

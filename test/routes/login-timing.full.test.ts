@@ -12,8 +12,8 @@ t.test('P05: by time nobody can tell an unknown user from a wrong password', asy
   // The hashing of production; addresses and accounts change with each try, so that no limit comes into play.
   const app = await startApp(t, { ARGON2_MEMORY_KIB: '19456', ARGON2_TIME_COST: '2', TRUST_PROXY: 'loopback' })
   const hash = await app.passwords.hash('Correct-horse-1')
-  await sql`insert into users (email, username, password_hash)
-    select 'known' || n || '@example.com', 'known' || n, ${hash} from generate_series(1, ${MOST_TRIES}::int) n`.execute(
+  await sql`insert into users (tier_id, email, username, password_hash)
+    select (select id from tiers where name = 'free'), 'known' || n || '@example.com', 'known' || n, ${hash} from generate_series(1, ${MOST_TRIES}::int) n`.execute(
     app.db
   )
 

@@ -11,8 +11,8 @@ t.test('a list of 100 k users with roles and permissions', async (t) => {
   const app = await startApp(t, { DB_STATEMENT_TIMEOUT_MS: '120000' })
   const admin = await administrator(app)
   await sql`
-    insert into users (email, username, password_hash)
-    select 'many' || n || '@example.com', 'many' || n, 'x' from generate_series(1, ${sql.lit(USERS)}) as n`.execute(
+    insert into users (tier_id, email, username, password_hash)
+    select (select id from tiers where name = 'free'), 'many' || n || '@example.com', 'many' || n, 'x' from generate_series(1, ${sql.lit(USERS)}) as n`.execute(
     app.db
   )
   await sql`

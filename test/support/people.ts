@@ -21,7 +21,7 @@ export async function person(app: FastifyInstance, roles: string[] = []) {
   const email = `${username}@example.com`
   const password_hash = await hash
   const { user, session } = await app.database.transaction(async (trx) => {
-    const user = await insertUser(trx, { username, email, password_hash }, 'user')
+    const user = await insertUser(trx, { username, email, password_hash }, 'user', 'free')
     if (roles.length > 0) {
       const found = await trx.selectFrom('roles').select('id').where('name', 'in', roles).execute()
       const rows = found.map(({ id }) => ({ user_id: user.user_id, role_id: id }))

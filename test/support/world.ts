@@ -35,6 +35,16 @@ export async function setStage(app: FastifyInstance): Promise<Stage> {
       .values({ owner_id: owner.user_id, title: 'Mine', status: 'active' })
       .returning('public_id')
       .executeTakeFirstOrThrow()
+    const tier = await app.db
+      .insertInto('tiers')
+      .values({ name: `t${crypto.randomUUID().slice(0, 8)}` })
+      .returning(['id', 'name'])
+      .executeTakeFirstOrThrow()
+    const rateLimit = await app.db
+      .insertInto('tier_rate_limits')
+      .values({ tier_id: tier.id, path: '/api/v1/todos', method: 'GET', limit: 1, period: 60 })
+      .returning('public_id')
+      .executeTakeFirstOrThrow()
     await app.db.insertInto('permissions').values({ code: other_permission }).execute()
     const deleted = await person(app)
     await app.db
@@ -47,6 +57,8 @@ export async function setStage(app: FastifyInstance): Promise<Stage> {
       username: owner.username,
       post_id: post.public_id,
       item_id: item.public_id,
+      name: tier.name,
+      rate_limit_id: rateLimit.public_id,
       session_id: owner.session_id,
       todo_id: todo.public_id,
       role_id: plain.id,

@@ -1,6 +1,7 @@
 import fastifyCookie from '@fastify/cookie'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { DefaultRoleOptions } from '../../../../db/roles.ts'
+import type { DefaultTierOptions } from '../../../../db/tiers.ts'
 import { envelope, errors, success } from '../../../../plugins/envelope/schema.ts'
 import { type RefreshCookieOptions, refreshCookie } from './cookie.ts'
 import logout from './logout.ts'
@@ -10,7 +11,7 @@ import { Login, RefreshToken, SignedIn, Tokens } from './schema.ts'
 import { signIn } from './sign-in.ts'
 import token from './token.ts'
 
-export interface AuthRouteOptions extends DefaultRoleOptions {
+export interface AuthRouteOptions extends DefaultRoleOptions, DefaultTierOptions {
   refreshCookie: RefreshCookieOptions
 }
 
@@ -18,7 +19,7 @@ const auth: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (app, options) =
   const cookie = refreshCookie(options.refreshCookie)
   // Here and not for the whole service: cookies are read and written below /auth only.
   await app.register(fastifyCookie)
-  await app.register(registration, { defaultRole: options.defaultRole })
+  await app.register(registration, { defaultRole: options.defaultRole, defaultTier: options.defaultTier })
   await app.register(token)
   await app.register(logout, { cookie })
 

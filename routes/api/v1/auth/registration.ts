@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { DefaultRoleOptions } from '../../../../db/roles.ts'
+import type { DefaultTierOptions } from '../../../../db/tiers.ts'
 import { insertUser, normalizeEmail, normalizeUsername } from '../../../../db/users.ts'
 import { invalid } from '../../../../plugins/envelope/errors.ts'
 import { envelope, errors, success } from '../../../../plugins/envelope/schema.ts'
@@ -7,7 +8,10 @@ import { User } from '../users/schema.ts'
 import { Registration } from './schema.ts'
 
 /** `POST /auth/register`. */
-const registration: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defaultRole }) => {
+const registration: FastifyPluginAsyncTypebox<DefaultRoleOptions & DefaultTierOptions> = async (
+  app,
+  { defaultRole, defaultTier }
+) => {
   app.post(
     '/register',
     {
@@ -32,7 +36,12 @@ const registration: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, 
 
       const password_hash = await app.passwords.hash(password)
       const { status, body, location } = await request.transaction(async (trx) => {
-        const { user_id, ...user } = await insertUser(trx, { email, username, name, password_hash }, defaultRole)
+        const { user_id, ...user } = await insertUser(
+          trx,
+          { email, username, name, password_hash },
+          defaultRole,
+          defaultTier
+        )
         const target = { target_type: 'user', target_id: user.id }
         await app.audit.record(trx, { action: 'user.created', actor_id: user.id, ...target, request })
         return { status: 201, body: success('User registered successfully', user), location: '/api/v1/users/me' }

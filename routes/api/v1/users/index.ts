@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { CursorOptions } from '../../../../db/cursors.ts'
 import type { DefaultRoleOptions } from '../../../../db/roles.ts'
+import type { DefaultTierOptions } from '../../../../db/tiers.ts'
 import { insertUser, normalizeEmail, normalizeUsername } from '../../../../db/users.ts'
 import { invalid } from '../../../../plugins/envelope/errors.ts'
 import { cursorPage, envelope, errors, page, success } from '../../../../plugins/envelope/schema.ts'
@@ -8,7 +9,10 @@ import { normalizeNames } from './account.ts'
 import { userLists } from './list.ts'
 import { User, UserCreate, UserList, UserQuery } from './schema.ts'
 
-const users: FastifyPluginAsyncTypebox<CursorOptions & DefaultRoleOptions> = async (app, { cursors, defaultRole }) => {
+const users: FastifyPluginAsyncTypebox<CursorOptions & DefaultRoleOptions & DefaultTierOptions> = async (
+  app,
+  { cursors, defaultRole, defaultTier }
+) => {
   app.get(
     '',
     {
@@ -60,7 +64,7 @@ const users: FastifyPluginAsyncTypebox<CursorOptions & DefaultRoleOptions> = asy
       if (problem) throw invalid('password', problem)
       const password_hash = await app.passwords.hash(password)
       const { body, location } = await request.transaction(async (trx) => {
-        const { user_id: _, ...user } = await insertUser(trx, { ...fields, password_hash }, defaultRole)
+        const { user_id: _, ...user } = await insertUser(trx, { ...fields, password_hash }, defaultRole, defaultTier)
         return { status: 201, body: success('User created', user), location: `/api/v1/users/${user.id}` }
       })
       return reply.code(201).header('location', location).send(body)

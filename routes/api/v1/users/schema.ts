@@ -13,6 +13,7 @@ const account = {
   email: text(254),
   name: Nullable(text(100)),
   profile_image_url: Nullable(text(2048)),
+  tier: text(50, { description: 'Name of the tier, whose rate limits apply' }),
   is_active: Type.Boolean(),
   is_verified: Type.Boolean(),
   created_at: DateTime(),

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import { keepingAnAdmin } from '../../../../../db/rights.ts'
 import type { DefaultRoleOptions } from '../../../../../db/roles.ts'
+import type { DefaultTierOptions } from '../../../../../db/tiers.ts'
 import { insertUser } from '../../../../../db/users.ts'
 import { invalid } from '../../../../../plugins/envelope/errors.ts'
 import { changeAccount, normalizeNames, targetOf } from '../account.ts'
@@ -9,7 +10,10 @@ import type { UserCreate } from '../schema.ts'
 import { firstOfEach, refusalOf, repeated, runBatch, type Step } from './run.ts'
 import { BatchResults, UserBatchCreate, UserBatchUpdate } from './schema.ts'
 
-const batch: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defaultRole }) => {
+const batch: FastifyPluginAsyncTypebox<DefaultRoleOptions & DefaultTierOptions> = async (
+  app,
+  { defaultRole, defaultTier }
+) => {
   app.post(
     '',
     {
@@ -41,7 +45,7 @@ const batch: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defau
           if (problem) throw invalid('password', problem)
           const password_hash = await app.passwords.hash(password)
           return async (trx) => {
-            const { id } = await insertUser(trx, { ...fields, password_hash }, defaultRole)
+            const { id } = await insertUser(trx, { ...fields, password_hash }, defaultRole, defaultTier)
             await app.audit.record(trx, { action: 'user.created', ...targetOf(id), request })
             return { id, code: 201 }
           }
