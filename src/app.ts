@@ -7,6 +7,7 @@ import accessTokens from '../plugins/access-tokens/index.ts'
 import apiKeys from '../plugins/api-keys/index.ts'
 import audit from '../plugins/audit/index.ts'
 import auth from '../plugins/auth/index.ts'
+import cache from '../plugins/cache/index.ts'
 import changes from '../plugins/changes/index.ts'
 import conditional from '../plugins/conditional/index.ts'
 import database, { type OpenDatabase } from '../plugins/database/index.ts'
@@ -30,7 +31,9 @@ import { type Config, trustProxy } from './config.ts'
 import { openAppDatabase, prepareSchema } from './database.ts'
 import { limitsGuard } from './limits-guard.ts'
 import { loadJobs } from './load-jobs.ts'
+import { scheduleCleanUp } from './jobs/cleanup.ts'
 import * as options from './options.ts'
+import { redisGuard } from './redis-guard.ts'
 import { refuseStart } from './start-failure.ts'
 
 export interface BuildOptions {
@@ -46,6 +49,8 @@ export interface BuildOptions {
 export async function buildApp(config: Config, given: BuildOptions = {}): Promise<FastifyInstance> {
   return build(config, 'server', given, async (app) => {
     await app.register(rateLimit, options.rateLimit(config, app, await limitsGuard(app, config)))
+    const limits = await redisGuard(app, config, config.REDIS_RATE_LIMIT_URL)
+    await app.register(rateLimit, options.rateLimit(config, limits))
     await app.register(passwords, options.passwords(config))
     await app.register(lockout, options.lockout(config, app))
     await app.register(accessTokens, options.accessTokens(config))
@@ -112,12 +117,14 @@ async function build(
     await app.register(metrics, { token: config.METRICS_TOKEN, version: config.APP_VERSION })
     await app.register(database, { database: opened })
     await app.register(changes)
-    await app.register(conditional)
     await app.register(idempotency, options.idempotency(config))
     await app.register(audit, options.audit(config))
     await app.register(encryption, options.encryption(config))
     const redisOptions = options.redis(config)
     if (redisOptions) await app.register(redis, redisOptions)
+    // Ahead of `conditional`, so that answers are kept whole and with their ETag.
+    await app.register(cache, options.cache(config, opened.kind, await redisGuard(app, config, config.REDIS_CACHE_URL)))
+    await app.register(conditional)
     await app.register(sessions, options.sessions(config))
     await app.register(jobs, { ...options.jobs(config, module), jobs: await loadJobs() })
     await app.register(apiKeys, options.apiKeys(config))

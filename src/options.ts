@@ -6,6 +6,7 @@ import { findUserByIdentifier, normalizeIdentifier } from '../db/users.ts'
 import type { AccessTokensOptions } from '../plugins/access-tokens/index.ts'
 import type { ApiKeysOptions } from '../plugins/api-keys/index.ts'
 import type { AuditOptions } from '../plugins/audit/index.ts'
+import { type CacheOptions, memoryStore, redisStore as redisCache } from '../plugins/cache/index.ts'
 import type { DocsAccess, DocsOptions } from '../plugins/docs/index.ts'
 import type { EncryptionOptions } from '../plugins/encryption/index.ts'
 import type { IdempotencyOptions } from '../plugins/idempotency/index.ts'
@@ -104,6 +105,18 @@ export const encryption = (config: Config): EncryptionOptions => ({
   keys: derivedKeys(config.ENCRYPTION_KEYS ?? config.APP_KEYS, 'encryption')
 })
 
+export function cache(config: Config, database: 'postgres' | 'embedded', guard: Guard | undefined): CacheOptions {
+  // Embedded there is one process, whose memory will do; without Redis, several ones keep nothing that could be old.
+  const withoutRedis = database === 'embedded' ? memoryStore() : null
+  return {
+    store: guard ? redisCache(guard) : withoutRedis,
+    caller: ({ principal }) => principal?.id ?? null,
+    variant: ({ principal }) => principal?.roles.join() ?? '',
+    defaultTtlSeconds: config.CACHE_DEFAULT_TTL,
+    clientMaxAgeSeconds: config.CLIENT_CACHE_MAX_AGE
+  }
+}
+
 export const idempotency = (config: Config): IdempotencyOptions => ({
   caller: ({ principal }) => principal?.id,
   ttlHours: config.IDEMPOTENCY_TTL_HOURS
@@ -167,6 +180,7 @@ export const docs = (config: Config, app: FastifyInstance): DocsOptions => ({
     { name: 'todos', description: 'Private lists of things to do' },
     { name: 'posts', description: 'What users publish' },
     { name: 'items', description: 'A catalogue: drafts, search, long lists' },
+    { name: 'cache', description: 'Answers that are kept' },
     { name: 'service', description: 'What this service is' },
     { name: 'health', description: 'Whether it runs and can take traffic' },
     { name: 'metrics', description: 'Figures for monitoring' }

@@ -56,6 +56,10 @@ export const storage = {
     pattern: '^([\\w.-]+|\\[[0-9A-Fa-f:.]+\\]):\\d{1,5}$',
     items: 'host:port'
   }),
+  REDIS_CACHE_URL: redis.optional('Redis for the cache alone; default: the one above', {
+    secret: true,
+    format: 'redis-url'
+  }),
   REDIS_RATE_LIMIT_URL: redis.optional('Redis for rate limits alone; default: the one above', {
     secret: true,
     format: 'redis-url'

@@ -1,11 +1,16 @@
 import { group } from '../config-variables.ts'
 
-const idempotency = group('Idempotency')
+const cache = group('Cache and idempotency')
 const jobs = group('Jobs')
 
 /** What it does beside answering requests, and what it keeps to answer faster. */
 export const work = {
-  IDEMPOTENCY_TTL_HOURS: idempotency.integer('How long the answer to an `Idempotency-Key` is kept', 1, 720, {
+  CACHE_DEFAULT_TTL: cache.integer('How long answers are kept by routes that do not say it themselves', 1, 86_400, {
+    default: 3600,
+    unit: 's'
+  }),
+  CLIENT_CACHE_MAX_AGE: cache.integer('How long browsers may keep public answers', 0, 86_400, { default: 60, unit: 's' }),
+  IDEMPOTENCY_TTL_HOURS: cache.integer('How long the answer to an `Idempotency-Key` is kept', 1, 720, {
     default: 24,
     unit: 'h'
   }),

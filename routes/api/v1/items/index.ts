@@ -22,7 +22,7 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
   app.get(
     '',
     {
-      config: { auth: 'optional' },
+      config: { auth: 'optional', etag: 'body', cache: { key: 'items:list', ttl: 60, tags: ['items'] } },
       schema: {
         operationId: 'listItems',
         tags: ['items'],
@@ -90,7 +90,12 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
   app.post(
     '',
     {
-      config: { auth: { permission: 'create:item:me' }, audit: 'item.created' },
+      config: {
+        auth: { permission: 'create:item:me' },
+        audit: 'item.created',
+        idempotent: true,
+        cache: { invalidates: ['items'] }
+      },
       schema: {
         operationId: 'createItem',
         tags: ['items'],
@@ -114,7 +119,7 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
   app.get(
     '/:item_id',
     {
-      config: { auth: 'optional' },
+      config: { auth: 'optional', etag: 'body', cache: { prefix: 'item', id: 'item_id', ttl: 60 } },
       schema: {
         operationId: 'getItem',
         tags: ['items'],
@@ -135,7 +140,11 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
   app.patch(
     '/:item_id',
     {
-      config: { auth: { permission: 'update:item:me' }, audit: 'item.updated' },
+      config: {
+        auth: { permission: 'update:item:me' },
+        audit: 'item.updated',
+        cache: { prefix: 'item', id: 'item_id', invalidates: ['items'] }
+      },
       schema: {
         operationId: 'updateItem',
         tags: ['items'],
@@ -161,7 +170,11 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
   app.delete(
     '/:item_id',
     {
-      config: { auth: { permission: 'delete:item:me' }, audit: 'item.deleted' },
+      config: {
+        auth: { permission: 'delete:item:me' },
+        audit: 'item.deleted',
+        cache: { prefix: 'item', id: 'item_id', invalidates: ['items'] }
+      },
       schema: {
         operationId: 'deleteItem',
         tags: ['items'],

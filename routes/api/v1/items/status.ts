@@ -15,7 +15,11 @@ const status: FastifyPluginAsyncTypebox = async (app) => {
     app.post(
       `/:item_id/${verb}`,
       {
-        config: { auth: { permission: 'update:item:me' }, audit: `item.${to === 'active' ? 'activated' : 'archived'}` },
+        config: {
+          auth: { permission: 'update:item:me' },
+          audit: `item.${to === 'active' ? 'activated' : 'archived'}`,
+          cache: { prefix: 'item', id: 'item_id', invalidates: ['items'] }
+        },
         schema: {
           operationId: `${verb}Item`,
           tags: ['items'],

@@ -34,7 +34,14 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
   app.post(
     '',
     {
-      config: { auth: 'required', limit: write, audit: 'todo.created', idempotent: true, etag: 'row' },
+      config: {
+        auth: 'required',
+        limit: write,
+        audit: 'todo.created',
+        idempotent: true,
+        etag: 'row',
+        cache: { invalidates: ['todos:{@caller}'] }
+      },
       schema: {
         operationId: 'createTodo',
         tags: ['todos'],
@@ -56,7 +63,12 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
   app.get(
     '',
     {
-      config: { auth: 'required', limit: read },
+      config: {
+        auth: 'required',
+        limit: read,
+        etag: 'body',
+        cache: { key: 'todos:list:{@caller}', ttl: 60, tags: ['todos:{@caller}'] }
+      },
       schema: {
         operationId: 'listTodos',
         tags: ['todos'],
@@ -75,7 +87,7 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
   app.get(
     '/:todo_id',
     {
-      config: { auth: 'required', limit: read, etag: 'row' },
+      config: { auth: 'required', limit: read, etag: 'row', cache: { prefix: 'todo', id: 'todo_id', ttl: 60 } },
       schema: {
         operationId: 'getTodo',
         tags: ['todos'],
@@ -95,7 +107,14 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
   app.patch(
     '/:todo_id',
     {
-      config: { auth: 'required', limit: write, audit: 'todo.updated', etag: 'row', ifMatch: 'optional' },
+      config: {
+        auth: 'required',
+        limit: write,
+        audit: 'todo.updated',
+        etag: 'row',
+        ifMatch: 'optional',
+        cache: { prefix: 'todo', id: 'todo_id', invalidates: ['todos:{@caller}'] }
+      },
       schema: {
         operationId: 'updateTodo',
         tags: ['todos'],
@@ -120,7 +139,13 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
   app.delete(
     '/:todo_id',
     {
-      config: { auth: 'required', limit: write, audit: 'todo.deleted', ifMatch: 'optional' },
+      config: {
+        auth: 'required',
+        limit: write,
+        audit: 'todo.deleted',
+        ifMatch: 'optional',
+        cache: { prefix: 'todo', id: 'todo_id', invalidates: ['todos:{@caller}'] }
+      },
       schema: {
         operationId: 'deleteTodo',
         tags: ['todos'],

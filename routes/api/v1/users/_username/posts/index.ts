@@ -1,18 +1,35 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import type { Transaction } from 'kysely'
+import type { Database } from '../../../../../../db/types.ts'
 import { normalizeUsername } from '../../../../../../db/users.ts'
 import { PermissionDenied } from '../../../../../../plugins/auth/errors.ts'
 import type { Principal } from '../../../../../../plugins/auth/index.ts'
+import { PreconditionFailed } from '../../../../../../plugins/conditional/errors.ts'
 import { Forbidden, NotFound } from '../../../../../../plugins/envelope/errors.ts'
 import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../../../plugins/envelope/schema.ts'
 import { columns, findAuthor, findPost, listPosts, posts } from './queries.ts'
 import { AuthorParams, Deletion, Post, PostCreate, PostParams, PostUpdate } from './schema.ts'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
+  // As stored, before anything looks at it: one author has one name in the cache, too.
+  app.addHook<{ Params: { username: string } }>('preHandler', async ({ params }) => {
+    params.username = normalizeUsername(params.username) ?? ''
+  })
+
   app.get(
     '',
     {
-      config: { auth: 'public' },
+      config: {
+        auth: 'public',
+        etag: 'body',
+        cache: {
+          key: '{username}_posts:page_{page}:items_per_page_{items_per_page}',
+          ttl: 60,
+          tags: ['user:{username}:posts'],
+          client: true
+        }
+      },
       schema: {
         operationId: 'listPosts',
         tags: ['posts'],
@@ -24,7 +41,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       }
     },
     async ({ params, query }) => {
-      const owner_id = await findAuthor(app.db, usernameOf(params))
+      const owner_id = await findAuthor(app.db, params.username)
       if (owner_id === undefined) throw new NotFound('User not found')
       return page('Posts', await listPosts(app.db, { owner_id }, query))
     }
@@ -33,7 +50,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '',
     {
-      config: { auth: { permission: 'create:post:me' }, audit: 'post.created' },
+      config: {
+        auth: { permission: 'create:post:me' },
+        audit: 'post.created',
+        idempotent: true,
+        etag: 'row',
+        cache: { invalidates: ['user:{username}:posts'] }
+      },
       schema: {
         operationId: 'createPost',
         tags: ['posts'],
@@ -58,7 +81,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/:post_id',
     {
-      config: { auth: 'public' },
+      config: {
+        auth: 'public',
+        etag: 'row',
+        cache: { prefix: '{username}_post', id: 'post_id', ttl: 60, tags: ['user:{username}'], client: true }
+      },
       schema: {
         operationId: 'getPost',
         tags: ['posts'],
@@ -69,7 +96,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       }
     },
     async ({ params }) => {
-      const post = await findPost.executeTakeFirst(app.db, { id: params.post_id, username: usernameOf(params) })
+      const post = await findPost.executeTakeFirst(app.db, { id: params.post_id, username: params.username })
       if (post === undefined) throw new NotFound('Post not found')
       return success('Post', post)
     }
@@ -78,7 +105,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '/:post_id',
     {
-      config: { auth: { permission: 'update:post:me' }, audit: 'post.updated' },
+      config: {
+        auth: { permission: 'update:post:me' },
+        audit: 'post.updated',
+        etag: 'row',
+        ifMatch: 'optional',
+        cache: { prefix: '{username}_post', id: 'post_id', invalidates: ['user:{username}:posts'] }
+      },
       schema: {
         operationId: 'updatePost',
         tags: ['posts'],
@@ -92,8 +125,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     async (request) => {
       const own = { public_id: request.params.post_id, owner_id: asAuthor(request).user_id }
       const { body } = await request.transaction(async (trx) => {
-        const post = await posts.update(trx, own, request.body, columns)
-        if (post === undefined) throw new NotFound('Post not found')
+        const post = await posts.update(trx, { ...own, ...request.ifMatch }, request.body, columns)
+        if (post === undefined) throw await absentOrChanged(trx, own, request.ifMatch)
         return { status: 200, body: success('Post updated successfully', post) }
       })
       return body
@@ -103,7 +136,12 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.delete(
     '/:post_id',
     {
-      config: { auth: { permission: 'delete:post:me' }, audit: 'post.deleted' },
+      config: {
+        auth: { permission: 'delete:post:me' },
+        audit: 'post.deleted',
+        ifMatch: 'optional',
+        cache: { prefix: '{username}_post', id: 'post_id', invalidates: ['user:{username}:posts'] }
+      },
       schema: {
         operationId: 'deletePost',
         tags: ['posts'],
@@ -118,11 +156,12 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       const { post_id: public_id } = request.params
       const { hard } = request.query
       if (hard && !request.can('delete:post:all')) throw new PermissionDenied(['delete:post:all'])
-      const owner_id = hard ? await findAuthor(app.db, usernameOf(request.params)) : asAuthor(request).user_id
+      const owner_id = hard ? await findAuthor(app.db, request.params.username) : asAuthor(request).user_id
       if (owner_id === undefined) throw new NotFound('User not found')
       await request.transaction(async (trx) => {
-        const deleted = await posts[hard ? 'hardDelete' : 'delete'](trx, { public_id, owner_id })
-        if (deleted === 0) throw new NotFound('Post not found')
+        const own = { public_id, owner_id }
+        const deleted = await posts[hard ? 'hardDelete' : 'delete'](trx, { ...own, ...request.ifMatch })
+        if (deleted === 0) throw await absentOrChanged(trx, own, request.ifMatch)
         return { status: 204, body: null }
       })
       return reply.code(204).send(null)
@@ -130,12 +169,18 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   )
 }
 
-/** As stored; what is no username is nobody's. */
-const usernameOf = (params: { username: string }) => normalizeUsername(params.username) ?? ''
+/** Why an UPDATE found no row. */
+async function absentOrChanged(
+  trx: Transaction<Database>,
+  own: { public_id: string; owner_id: number },
+  ifMatch?: object
+) {
+  return ifMatch && (await posts.exists(trx, own)) ? new PreconditionFailed() : new NotFound('Post not found')
+}
 
 /** @throws Forbidden under a name that is not the caller's */
 function asAuthor({ caller, params }: { caller: Principal; params: { username: string } }): Principal {
-  if (usernameOf(params) !== caller.username) throw new Forbidden('Posts are written under one’s own username only')
+  if (params.username !== caller.username) throw new Forbidden('Posts are written under one’s own username only')
   return caller
 }
 

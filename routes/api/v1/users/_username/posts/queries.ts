@@ -7,13 +7,15 @@ import type { Database } from '../../../../../../db/types.ts'
 export const posts = crud('posts', { softDelete: true })
 const users = crud('users', { softDelete: true })
 
+/** The version is for the ETag; it is in no schema and so in no answer. */
 export const columns = [
   'posts.public_id as id',
   'posts.title',
   'posts.text',
   'posts.media_url',
   'posts.created_at',
-  'posts.updated_at'
+  'posts.updated_at',
+  'posts.row_version'
 ] as const
 
 /** The internal key of the user behind a username, if there is one. */

@@ -3,9 +3,13 @@ import type { Redis } from 'ioredis'
 import { closeRedis, createRedis, type Guard, guard } from '../plugins/redis/index.ts'
 import type { Config } from './config.ts'
 
-/** The guard of the Redis that rate limits are counted in: their own when the configuration names one, else the common one. */
-export async function limitsGuard(app: FastifyInstance, config: Config): Promise<Guard | undefined> {
-  const { REDIS_RATE_LIMIT_URL: url, REDIS_CONNECT_TIMEOUT_MS, REDIS_COMMAND_TIMEOUT_MS } = config
+/** The guard of a Redis of its own, for one purpose, when the configuration names one by `url`; else the common one, if any. */
+export async function redisGuard(
+  app: FastifyInstance,
+  config: Config,
+  url: string | undefined
+): Promise<Guard | undefined> {
+  const { REDIS_CONNECT_TIMEOUT_MS, REDIS_COMMAND_TIMEOUT_MS } = config
   if (url === undefined) return app.hasDecorator('redisGuard') ? app.redisGuard : undefined
   const client = createRedis({
     url,

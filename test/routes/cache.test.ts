@@ -1,0 +1,139 @@
+import t from 'tap'
+import { signUp, startApp } from '../support/app.ts'
+
+const app = await startApp(t, { USER_RATE_LIMIT_PER_HOUR: '100000', RATE_LIMIT_PER_HOUR: '100000' })
+
+async function author(count: number) {
+  const user = await signUp(app)
+  const url = `/api/v1/users/${user.username}/posts`
+  const post = (title: string) =>
+    app.inject({ method: 'POST', url, headers: user.headers, payload: { title, text: 'Text' } })
+  const urls: string[] = []
+  for (let i = 0; i < count; i++) urls.push((await post(`Post ${i}`)).headers.location ?? '')
+  return { ...user, url, urls, post }
+}
+const ask = async (url: string, headers = {}) => {
+  const answer = await app.inject({ url, headers })
+  return { status: answer.statusCode, result: answer.headers['x-cache'], headers: answer.headers, body: answer.body }
+}
+
+t.test("the template's scenario: writing makes exactly that user's pages miss", async (t) => {
+  const [ana, ben] = [await author(4), await author(4)]
+  const pages = [ana, ben].flatMap(({ url }) => [1, 2, 3, 4].map((page) => `${url}?page=${page}&items_per_page=1`))
+  const all = [...pages, ...ana.urls, ...ben.urls]
+  const results = async () => Promise.all(all.map(async (url) => [url, (await ask(url)).result] as const))
+  await results()
+  for (const [url, result] of await results()) t.equal(result, 'HIT', url)
+
+  const edited = ana.urls[2] ?? ''
+  const payload = { title: 'Edited' }
+  t.equal((await app.inject({ method: 'PATCH', url: edited, headers: ana.headers, payload })).statusCode, 200)
+  for (const [url, result] of await results()) {
+    t.equal(result, url.startsWith(`${ana.url}?`) || url === edited ? 'MISS' : 'HIT', url)
+  }
+  t.match((await ask(edited)).body, 'Edited')
+  t.match((await ask(edited.toUpperCase().replace(/^.*\/POSTS/, `${ana.url}`))).body, 'Edited')
+
+  await results()
+  await ana.post('Another')
+  t.equal((await ask(`${ana.url}?page=1&items_per_page=1`)).result, 'MISS')
+  await app.inject({ method: 'DELETE', url: edited, headers: ana.headers })
+  t.equal((await ask(edited)).status, 404)
+  t.equal((await ask(`${ben.url}?page=1&items_per_page=1`)).result, 'HIT')
+})
+
+t.test('C03: whoever writes reads their write, however the name or id is spelt', async (t) => {
+  const ana = await author(1)
+  const [url = ''] = ana.urls
+  const id = url.split('/').at(-1) ?? ''
+  const spellings = [url, url.replace(id, id.toUpperCase()), url.replace(ana.username, ana.username.toUpperCase())]
+  for (let round = 0; round < 3; round++) {
+    for (const spelling of spellings) await ask(spelling)
+    const payload = { title: `Round ${round}` }
+    await app.inject({ method: 'PATCH', url: spellings[round] ?? '', headers: ana.headers, payload })
+    for (const spelling of [
+      ...spellings,
+      ana.url,
+      ana.url.toUpperCase().replace('/API/V1/USERS', '/api/v1/users').replace('/POSTS', '/posts')
+    ]) {
+      t.match((await ask(spelling)).body, `Round ${round}`, spelling)
+    }
+  }
+})
+
+t.test('C07: posts answer 304 from the cache, C02: with max-age for browsers', async (t) => {
+  const ana = await author(1)
+  for (const url of [ana.url, ...ana.urls]) {
+    const { headers } = await ask(url)
+    t.equal(headers['cache-control'], 'public, max-age=60')
+    const unmodified = await ask(url, { 'if-none-match': headers.etag })
+    t.match(unmodified, { status: 304, result: 'HIT', body: '' })
+  }
+})
+
+t.test('C01: items and todos are cached for each caller alone, C02: and never publicly', async (t) => {
+  const [ana, ben] = [await signUp(app), await signUp(app)]
+  const payload = { title: 'A thing' }
+  const create = (url: string, headers: Record<string, string>) => app.inject({ method: 'POST', url, headers, payload })
+  const item = (await create('/api/v1/items', ana.headers)).headers.location ?? ''
+  const todo = (await create('/api/v1/todos', ana.headers)).headers.location ?? ''
+  t.equal((await ask(item, ana.headers)).status, 200, 'a draft is there for its owner')
+  t.equal((await ask(item, ana.headers)).result, 'HIT')
+  t.equal((await ask(item, ben.headers)).status, 404)
+  t.equal((await ask(item)).status, 404)
+  await app.inject({ method: 'POST', url: `${item}/activate`, headers: ana.headers })
+  for (const [headers, is_owner] of [
+    [ana.headers, true],
+    [ben.headers, false]
+  ] as const) {
+    for (const expected of ['MISS', 'HIT']) {
+      const { result, body, headers: answered } = await ask(item, headers)
+      t.equal(result, expected)
+      t.equal(JSON.parse(body).data.is_owner, is_owner)
+      t.equal(answered['cache-control'], 'private, no-store')
+      t.match(answered.vary, 'Authorization')
+    }
+  }
+  for (const url of [todo, '/api/v1/todos']) {
+    t.equal((await ask(url, ana.headers)).status, 200)
+    t.equal((await ask(url, ana.headers)).result, 'HIT')
+    t.equal((await ask(url)).status, 401)
+  }
+  t.equal((await ask(todo, ben.headers)).status, 404)
+  t.equal(JSON.parse((await ask('/api/v1/todos', ben.headers)).body).total_count, 0)
+  await app.inject({ method: 'PATCH', url: todo, headers: ana.headers, payload: { title: 'Done' } })
+  t.match((await ask(todo, ana.headers)).body, 'Done')
+  t.match((await ask('/api/v1/todos', ana.headers)).body, 'Done')
+  await app.inject({ method: 'POST', url: '/api/v1/auth/logout', headers: ana.headers })
+  t.equal((await ask(todo, ana.headers)).status, 401, 'what is kept is for those who are still signed in')
+})
+
+t.test('administrators drop tags, nobody else', async (t) => {
+  const ana = await author(1)
+  await ask(ana.url)
+  const drop = (headers: Record<string, string>) =>
+    app.inject({
+      method: 'POST',
+      url: '/api/v1/cache/invalidations',
+      headers,
+      payload: { tags: [`user:${ana.username}:posts`] }
+    })
+  t.equal((await drop({})).statusCode, 401)
+  t.equal((await drop(ana.headers)).statusCode, 403)
+  t.equal((await ask(ana.url)).result, 'HIT')
+  const admin = await signUp(app)
+  await app.db
+    .insertInto('user_roles')
+    .columns(['user_id', 'role_id'])
+    .expression((eb) =>
+      eb
+        .selectFrom(['users', 'roles'])
+        .select(['users.id', 'roles.id as role_id'])
+        .where('users.username', '=', admin.username)
+        .where('roles.is_admin', '=', true)
+    )
+    .execute()
+  await app.database.transaction((trx) => app.changes.record(trx, 'user', admin.id))
+  t.equal((await drop(admin.headers)).statusCode, 204)
+  t.equal((await ask(ana.url)).result, 'MISS')
+})
