@@ -1,0 +1,15 @@
+import { httpRequest } from '../fixture.ts'
+import type { Workload } from '../workload.ts'
+
+/** `GET /api/v1/items` of 10 000 signed-in users: each has an answer of their own in Redis. */
+const cachedGet: Workload = {
+  baseline: 'cached',
+  goal: 0.7,
+  hooks: 'log, request id, timing, headers, metrics, limits, auth, validation, cache',
+  requests: ({ callers }) =>
+    callers.map(({ id, token }, n) =>
+      httpRequest(n, '/api/v1/items', { Authorization: `Bearer ${token}`, 'X-User-Id': id })
+    )
+}
+
+export default cachedGet
