@@ -9,7 +9,10 @@ export const work = {
     default: 3600,
     unit: 's'
   }),
-  CLIENT_CACHE_MAX_AGE: cache.integer('How long browsers may keep public answers', 0, 86_400, { default: 60, unit: 's' }),
+  CLIENT_CACHE_MAX_AGE: cache.integer('How long browsers may keep public answers', 0, 86_400, {
+    default: 60,
+    unit: 's'
+  }),
   IDEMPOTENCY_TTL_HOURS: cache.integer('How long the answer to an `Idempotency-Key` is kept', 1, 720, {
     default: 24,
     unit: 'h'
