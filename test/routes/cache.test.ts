@@ -61,6 +61,20 @@ t.test('C03: whoever writes reads their write, however the name or id is spelt',
   }
 })
 
+t.test('C03: a name that is given up takes its posts with it, and its next bearer starts anew', async (t) => {
+  const [ana, ben] = [await author(1), await author(1)]
+  const rename = (headers: Record<string, string>, username: string) =>
+    app.inject({ method: 'PATCH', url: '/api/v1/users/me', headers, payload: { username } })
+  for (const url of [ana.url, ...ana.urls, ben.url, ...ben.urls]) await ask(url)
+  t.equal((await rename(ana.headers, `${ana.username.slice(0, 8)}new`)).statusCode, 200)
+  for (const url of [ana.url, ...ana.urls]) t.equal((await ask(url)).status, 404, url)
+  t.equal((await app.inject({ method: 'DELETE', url: '/api/v1/users/me', headers: ben.headers })).statusCode, 204)
+  for (const url of [ben.url, ...ben.urls]) t.equal((await ask(url)).status, 404, url)
+  const heir = await signUp(app)
+  t.equal((await rename(heir.headers, ana.username)).statusCode, 200)
+  t.same(JSON.parse((await ask(ana.url)).body).data, [])
+})
+
 t.test('C07: posts answer 304 from the cache, C02: with max-age for browsers', async (t) => {
   const ana = await author(1)
   for (const url of [ana.url, ...ana.urls]) {

@@ -40,8 +40,9 @@ export async function changeAccount(
   changes: AccountFields
 ) {
   // The id of the row: the one in the request may be spelt in upper case, and names nothing in the change feed then.
-  const { id, user_id } = await lockSubordinate(trx, request, publicId)
+  const { id, user_id, username } = await lockSubordinate(trx, request, publicId)
   await updateUser(trx, user_id, changes)
+  if (changes.username !== undefined) dropPosts(app, trx, username)
   if (changes.is_active === false) await app.sessions.revokeAll(trx, user_id, 'deactivated')
   await app.changes.record(trx, 'user', id)
   const { email, is_active, is_verified } = changes
@@ -58,15 +59,21 @@ export async function closeAccount(
   app: FastifyInstance,
   trx: Transaction<Database>,
   request: FastifyRequest,
-  { id, user_id }: { id: string; user_id: number },
+  { id, user_id, username }: { id: string; user_id: number; username: string },
   { hard }: { hard: boolean }
 ): Promise<void> {
   await app.sessions.revokeAll(trx, user_id, 'deleted')
   await app.apiKeys.revokeAll(trx, user_id)
   if (hard) await removeUser(trx, user_id)
   else await hideUser(trx, user_id)
+  dropPosts(app, trx, username)
   await app.changes.record(trx, 'user', id)
   await app.audit.record(trx, { action: 'user.deleted', ...targetOf(id), details: { hard }, request })
+}
+
+/** Posts are cached under the name of their author, which is free for another one now. */
+export function dropPosts(app: FastifyInstance, trx: Transaction<Database>, username: string): void {
+  app.database.afterCommit(trx, () => app.cache.invalidate(`user:${username}`, `user:${username}:posts`))
 }
 
 export const targetOf = (id: string) => ({ target_type: 'user', target_id: id })

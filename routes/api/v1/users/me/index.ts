@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { keepingAnAdmin } from '../../../../../db/rights.ts'
 import { envelope, errors, success } from '../../../../../plugins/envelope/schema.ts'
-import { closeAccount, normalizeNames } from '../account.ts'
+import { closeAccount, dropPosts, normalizeNames } from '../account.ts'
 import { lockUser } from '../queries.ts'
 import { User, UserUpdate } from '../schema.ts'
 import { findMe, updateMe } from './queries.ts'
@@ -41,6 +41,7 @@ const me: FastifyPluginAsyncTypebox = async (app) => {
       const { caller } = request
       const { body } = await request.transaction(async (trx) => {
         await updateMe(trx, caller, changes)
+        if (changes.username !== undefined) dropPosts(app, trx, caller.username)
         await app.changes.record(trx, 'user', caller.id)
         return { status: 200, body: success('Account updated', await findMe(trx, caller)) }
       })
