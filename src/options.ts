@@ -112,6 +112,7 @@ export function cache(config: Config, database: 'postgres' | 'embedded', guard: 
     store: guard ? redisCache(guard) : withoutRedis,
     caller: ({ principal }) => principal?.id ?? null,
     variant: ({ principal }) => principal?.roles.join() ?? '',
+    vary: ['Authorization', 'X-API-Key'],
     defaultTtlSeconds: config.CACHE_DEFAULT_TTL,
     clientMaxAgeSeconds: config.CLIENT_CACHE_MAX_AGE
   }
