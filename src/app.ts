@@ -46,9 +46,8 @@ export interface BuildOptions {
  */
 export async function buildApp(config: Config, given: BuildOptions = {}): Promise<FastifyInstance> {
   return build(config, 'server', given, async (app) => {
-    await app.register(rateLimit, options.rateLimit(config, app, await limitsGuard(app, config)))
     const limits = await redisGuard(app, config, config.REDIS_RATE_LIMIT_URL)
-    await app.register(rateLimit, options.rateLimit(config, limits))
+    await app.register(rateLimit, options.rateLimit(config, app, limits))
     await app.register(passwords, options.passwords(config))
     await app.register(lockout, options.lockout(config, app))
     await app.register(accessTokens, options.accessTokens(config))
