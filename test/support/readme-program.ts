@@ -37,7 +37,7 @@ function withDatabaseMade(code: string, embedded: string): string {
 
 function run(file: string) {
   const { promise, resolve } = Promise.withResolvers<{ error: Error | null; stdout: string; stderr: string }>()
-  execFile(process.execPath, [file], { timeout: 60_000 }, (error, stdout, stderr) => {
+  execFile(process.execPath, [...process.execArgv, file], { timeout: 60_000 }, (error, stdout, stderr) => {
     resolve({ error, stdout, stderr })
   })
   return promise

@@ -26,7 +26,7 @@ export interface Server {
 export function spawnServer(t: Test, variables: Record<string, string> = {}, folder = temporaryFolder(t)): Server {
   const port = variables.PORT ?? '0'
   const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
-  const child = spawn(process.execPath, [entry], {
+  const child = spawn(process.execPath, [...process.execArgv, entry], {
     cwd: folder,
     env: { PATH, HOME, NODE_COMPILE_CACHE, ARGON2_MEMORY_KIB: '64', ARGON2_TIME_COST: '1', ...variables },
     stdio: ['ignore', 'pipe', 'pipe']
