@@ -44,8 +44,8 @@ export async function measure(servers: Server[], options: MeasureOptions): Promi
       signal.throwIfAborted()
       const before = server.cpuMicros()
       const [load] = await Promise.all([
-        runWrk(server.port, traffic, seconds),
-        meanwhile && runWrk(server.port, meanwhile, seconds)
+        runWrk(server, traffic, seconds),
+        meanwhile && runWrk(server, meanwhile, seconds)
       ])
       slices.push({ ...load, cpuMicros: (server.cpuMicros() - before) / load.requests })
     }
@@ -58,11 +58,11 @@ export async function measure(servers: Server[], options: MeasureOptions): Promi
 }
 
 /** Compiles what is hot, and sends every request once, so that no slice measures caches being filled. */
-async function warmUp({ port }: Server, { traffic, meanwhile, signal }: MeasureOptions): Promise<void> {
+async function warmUp(server: Server, { traffic, meanwhile, signal }: MeasureOptions): Promise<void> {
   for (const each of meanwhile ? [traffic, meanwhile] : [traffic]) {
     for (let sent = 0; sent < each.count; ) {
       signal.throwIfAborted()
-      sent += (await runWrk(port, each, WARM_UP_SECONDS, sent)).requests
+      sent += (await runWrk(server, each, WARM_UP_SECONDS, sent)).requests
     }
   }
 }

@@ -61,7 +61,10 @@ async function benchmark(name: string, workload: Workload, fixture: Fixture, set
   const baseline = join(import.meta.dirname, 'baselines', `${workload.baseline}.ts`)
   const servers: Server[] = []
   try {
-    servers.push(await startServer(join(import.meta.dirname, '../src/server.ts'), fixture.env))
+    const { script, env, isRefusing } = workload.server ?? {}
+    const measuredScript = script === undefined ? '../src/server.ts' : `baselines/${script}.ts`
+    const ours = join(import.meta.dirname, measuredScript)
+    servers.push(await startServer(ours, { ...fixture.env, ...env }, isRefusing))
     for (let n = 0; n < 2; n++) servers.push(await startServer(baseline, fixture.env))
     console.error(`${name}: warm-up, then ${settings.rounds} rounds of ${servers.length} × ${settings.seconds} s`)
     const countMisses = () => workload.countMisses?.(fixture.db) ?? Promise.resolve(undefined)

@@ -15,13 +15,15 @@ const STOP_DEADLINE_MS = 10_000
 /** A server process on a CPU of its own. */
 export interface Server {
   port: number
+  /** Its answers are errors, and have to be. */
+  isRefusing: boolean
   /** CPU time of all its threads since the start, in µs. */
   cpuMicros(): number
   stop(): Promise<void>
 }
 
 /** Starts `script` with PORT and `env`, pinned with all its threads, its log drained, and waits until it answers. */
-export async function startServer(script: string, env: Record<string, string>): Promise<Server> {
+export async function startServer(script: string, env: Record<string, string>, isRefusing = false): Promise<Server> {
   const port = await freePort()
   const child = spawn('taskset', ['-c', SERVER_CPU, process.execPath, script], {
     // No `.env` of the project there, and nothing of our own environment but the path.
@@ -36,7 +38,7 @@ export async function startServer(script: string, env: Record<string, string>): 
     await stop(child)
     throw error
   }
-  return { port, cpuMicros: () => cpuMicros(child.pid), stop: () => stop(child) }
+  return { port, isRefusing, cpuMicros: () => cpuMicros(child.pid), stop: () => stop(child) }
 }
 
 async function freePort(): Promise<number> {

@@ -6,6 +6,8 @@ import type { Fixture } from './fixture.ts'
 
 /** One kind of request and what it is compared with; the default export of a file in `workloads/`, which names it. */
 export interface Workload {
+  /** What is measured instead of the service: a file in `baselines/`, and whether its answers are refusals. */
+  server?: { script: string; env?: Record<string, string>; isRefusing?: boolean }
   /** Name of the file in `baselines/`. */
   baseline: string
   /** CPU time per request of the baseline ÷ ours should reach this; with `meanwhile`, p99 should stay below it, in ms. */
