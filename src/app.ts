@@ -123,7 +123,7 @@ async function build(
     await app.register(cache, options.cache(config, opened.kind, await redisGuard(app, config, config.REDIS_CACHE_URL)))
     await app.register(conditional)
     await app.register(sessions, options.sessions(config))
-    await app.register(jobs, { ...options.jobs(config, module), jobs: await loadJobs() })
+    await app.register(jobs, { ...options.jobs(config, app, module), jobs: await loadJobs() })
     await app.register(apiKeys, options.apiKeys(config))
     await compose(app)
     return app

@@ -132,9 +132,9 @@ export const sessions = (config: Config): SessionsOptions => ({
 })
 
 /** Embedded, the service works its jobs itself; there is one connection, so little is done at once. */
-export function jobs(config: Config, module: 'server' | 'worker'): Omit<JobsOptions, 'jobs'> {
+export function jobs(config: Config, app: FastifyInstance, module: 'server' | 'worker'): Omit<JobsOptions, 'jobs'> {
   const url = config.DATABASE_URL
-  const work = module === 'worker' || (config.JOBS_IN_PROCESS ?? url === undefined)
+  const work = module === 'worker' || (config.JOBS_IN_PROCESS ?? app.database.kind === 'embedded')
   if (url === undefined) return { work, concurrency: 1, pollSeconds: 5 }
   return {
     work,
