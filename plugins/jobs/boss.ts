@@ -1,18 +1,8 @@
 import { CompiledQuery } from 'kysely'
-import { type ConstructorOptions, type Db, PgBoss } from 'pg-boss'
+import { type Db, PgBoss } from 'pg-boss'
 import type { OpenDatabase } from '../database/index.ts'
+import type { WorkerConnection } from './connection.ts'
 import { JOBS_SCHEMA } from './migration.ts'
-
-/** How a worker reaches PostgreSQL: connections of its own, so that a busy API never starves it, nor it the API. */
-export interface WorkerConnection {
-  url: string
-  ssl?: ConstructorOptions['ssl']
-  /** Connections of the worker. Default 4. */
-  poolSize?: number
-  applicationName?: string
-  /** Hear of new jobs at once by LISTEN, which PgBouncer in transaction mode cannot; else polling. Default `true`. */
-  listen?: boolean
-}
 
 export interface BossOptions {
   database: OpenDatabase
