@@ -46,3 +46,16 @@ export const permissionsOfUser = sql<string[]>`array(
 export const isAdminUser = sql<boolean>`exists (
   select from user_roles join roles on roles.id = user_roles.role_id
   where user_roles.user_id = users.id and roles.is_active and roles.is_admin)`
+
+/** The codes that a user's roles grant, or would grant if they and the permissions were active. */
+export const dormantPermissionsOfUser = sql<string[]>`array(
+  select distinct permissions.code
+  from user_roles
+  join role_permissions on role_permissions.role_id = user_roles.role_id
+  join permissions on permissions.id = role_permissions.permission_id
+  where user_roles.user_id = users.id order by permissions.code)`
+
+/** Whether a user holds a role with the administrator flag, active or not. */
+export const isDormantAdmin = sql<boolean>`exists (
+  select from user_roles join roles on roles.id = user_roles.role_id
+  where user_roles.user_id = users.id and roles.is_admin)`

@@ -188,7 +188,11 @@ t.test('Z06 nobody hands on, takes away or touches what they lack', async (t) =>
   await denied(as.patch(`/permissions/${secret}`, { is_active: false }), ['delete:session:all'])
   await denied(as.delete(`/permissions/${secret}`), ['delete:session:all'])
 
-  for (const victim of [admin, await person(app, [(await roleWith(app, ['delete:session:all'])).name])]) {
+  const asleep = await roleWith(app, ['delete:session:all'])
+  const sleeper = await person(app, [asleep.name])
+  await app.db.updateTable('roles').set({ is_active: false }).where('name', '=', asleep.name).execute()
+  const awake = await person(app, [(await roleWith(app, ['delete:session:all'])).name])
+  for (const victim of [admin, awake, sleeper]) {
     const missing = victim === admin ? ['admin'] : ['delete:session:all']
     await denied(as.patch(`/users/${victim.id}`, { email: 'mallory@example.com' }), missing)
     await denied(as.patch(`/users/${victim.id}`, { is_active: false }), missing)

@@ -5,7 +5,15 @@ import type { Database } from '../../../../db/types.ts'
 import { normalizeEmail, normalizeUsername } from '../../../../db/users.ts'
 import { denyMissing } from '../../../../plugins/auth/errors.ts'
 import { invalid, NotFound } from '../../../../plugins/envelope/errors.ts'
-import { type AccountFields, findUser, hideUser, lockUser, removeUser, updateUser } from './queries.ts'
+import {
+  type AccountFields,
+  findDormantRights,
+  findUser,
+  hideUser,
+  lockUser,
+  removeUser,
+  updateUser
+} from './queries.ts'
 
 /** @throws 422 for an impossible username */
 export function normalizeNames<T extends { username?: string; email?: string }>(fields: T): T {
@@ -27,7 +35,7 @@ export async function lockSubordinate(
 ) {
   const user = await lockUser(trx, id, which)
   if (user === undefined) throw new NotFound('User not found')
-  denyMissing(lackedBy(request.caller, user))
+  denyMissing(lackedBy(request.caller, await findDormantRights(trx, user.user_id)))
   return user
 }
 

@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
-import { isAdminUser, permissionsOfUser } from '../../../../db/permissions.ts'
+import { dormantPermissionsOfUser, isAdminUser, isDormantAdmin, permissionsOfUser } from '../../../../db/permissions.ts'
 import type { Database } from '../../../../db/types.ts'
 import { rolesOfUser, userColumns } from '../../../../db/users.ts'
 
@@ -30,6 +30,15 @@ export async function lockUser(trx: Transaction<Database>, id: string, which: 'l
   const user = trx.selectFrom('users').select(complete).where('public_id', '=', id)
   if (which === 'any') return user.executeTakeFirst()
   return user.where('deleted_at', which === 'live' ? 'is' : 'is not', null).executeTakeFirst()
+}
+
+/** What a user may do, or could if all their roles were active: who takes their account over takes that, too. */
+export function findDormantRights(trx: Transaction<Database>, userId: number) {
+  return trx
+    .selectFrom('users')
+    .select([dormantPermissionsOfUser.as('permissions'), isDormantAdmin.as('is_admin')])
+    .where('id', '=', userId)
+    .executeTakeFirstOrThrow()
 }
 
 export interface AccountFields {
