@@ -11,7 +11,7 @@ export const permissionCodes = [
   ...['read:session:all', 'delete:session:all'],
   'read:audit_event:all',
   ...['create:tier:all', 'update:tier:all', 'delete:tier:all'],
-  ...['delete:cache:all'],
+  'delete:cache:all',
   ...['create:post:me', 'update:post:me', 'delete:post:me', 'delete:post:all'],
   ...['create:item:me', 'read:item:me', 'update:item:me', 'delete:item:me']
 ] as const

@@ -82,8 +82,7 @@ export async function rightsSuite(t: Test, { runs, length }: { runs: number; len
         if (after.is_admin || gained.length > 0) throw new Error(`gained ${gained}`)
       }
     })
-    await fc.assert(property, options)
-    t.pass(`${runs} sequences`)
+    await t.resolves(fc.assert(property, options), `${runs} sequences`)
   })
 
   await t.test('no sequence at all leaves zero administrators, parallel calls included', async (t) => {
@@ -95,8 +94,7 @@ export async function rightsSuite(t: Test, { runs, length }: { runs: number; len
         if (left.length === 0) throw new Error('nobody is left')
       }
     })
-    await fc.assert(property, options)
-    t.pass(`${runs} sequences`)
+    await t.resolves(fc.assert(property, options), `${runs} sequences`)
   })
 }
 
