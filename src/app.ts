@@ -19,6 +19,7 @@ import idempotency from '../plugins/idempotency/index.ts'
 import jobs from '../plugins/jobs/index.ts'
 import lockout from '../plugins/lockout/index.ts'
 import logging, { serverOptions as loggingServer } from '../plugins/logging/index.ts'
+import mail from '../plugins/mail/index.ts'
 import metrics from '../plugins/metrics/index.ts'
 import passwords from '../plugins/passwords/index.ts'
 import rateLimit from '../plugins/rate-limit/index.ts'
@@ -123,6 +124,7 @@ async function build(
     await app.register(cache, options.cache(config, opened.kind, await redisGuard(app, config, config.REDIS_CACHE_URL)))
     await app.register(conditional)
     await app.register(sessions, options.sessions(config))
+    await app.register(mail, options.mail(config))
     await app.register(jobs, { ...options.jobs(config, app, module), jobs: await loadJobs() })
     await app.register(apiKeys, options.apiKeys(config))
     await compose(app)

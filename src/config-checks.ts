@@ -37,6 +37,7 @@ export function checkTogether(config: ConfigValues, report: Report): void {
   if (admin.length === 1 || admin.length === 2) {
     report(admin[0] ?? 'ADMIN_EMAIL', 'needs all of ADMIN_EMAIL, ADMIN_USERNAME and ADMIN_PASSWORD')
   }
+  if (!local) checkMail(config, report)
   if (config.REFRESH_TOKEN_DAYS > config.SESSION_MAX_DAYS) {
     report('REFRESH_TOKEN_DAYS', 'must not exceed SESSION_MAX_DAYS')
   }
@@ -45,6 +46,15 @@ export function checkTogether(config: ConfigValues, report: Report): void {
   }
   if (config.TRUST_PROXY !== undefined && !config.TRUST_PROXY.every(isAddressRange)) {
     report('TRUST_PROXY', 'must be a list of IP addresses, CIDR ranges, loopback, linklocal or uniquelocal')
+  }
+}
+
+/** Mails hold links, whose host may come from nothing but the configuration. */
+function checkMail(config: ConfigValues, report: Report): void {
+  if (config.SMTP_URL && !config.PUBLIC_URL) report('PUBLIC_URL', 'is required with SMTP_URL: mails link to it')
+  if (config.SMTP_URL && config.MAIL_FROM.endsWith('@localhost')) report('MAIL_FROM', 'is required with SMTP_URL')
+  if (config.REQUIRE_EMAIL_VERIFICATION && !config.SMTP_URL) {
+    report('SMTP_URL', 'is required with REQUIRE_EMAIL_VERIFICATION: nobody could sign in')
   }
 }
 

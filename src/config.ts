@@ -3,6 +3,8 @@ import { isIPv6 } from 'node:net'
 import { parseEnv } from 'node:util'
 import { FormatRegistry, type TSchema, TypeGuard } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { parseSender } from '../plugins/mail/address.ts'
+import { parseSmtpUrl } from '../plugins/mail/smtp-url.ts'
 import { checkTogether, type Report } from './config-checks.ts'
 import { type ConfigValues, configSchema, type VariableName } from './config-schema.ts'
 import type { VariableOptions } from './config-variables.ts'
@@ -117,6 +119,8 @@ const FORMATS: Record<string, { hint: string; test: (text: string) => boolean }>
   email: { hint: 'must be an e-mail address', test: (text) => /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(text) },
   url: { hint: 'must be an http(s) URL without a trailing slash', test: isUrl('http:', 'https:') },
   'postgres-url': { hint: 'must be a postgres:// URL', test: isUrl('postgres:', 'postgresql:') },
+  'smtp-url': { hint: 'must be smtp://user:password@host:port, or smtps:// for TLS', test: isSmtpUrl },
+  'mail-sender': { hint: 'must be name@host or Name <name@host>', test: (text) => parseSender(text) !== null },
   'redis-url': {
     hint: 'must be redis://host:port/number, or rediss:// for TLS',
     test: (text) => isUrl('redis:', 'rediss:')(text) && /^(\/\d*)?$/.test(new URL(text).pathname)
@@ -129,6 +133,14 @@ function isUrl(...protocols: string[]) {
     const url = URL.parse(text)
     if (url === null || url.host === '' || !protocols.includes(url.protocol)) return false
     return protocols[0] !== 'http:' || !/\/$|[?#]/.test(text)
+  }
+}
+
+function isSmtpUrl(text: string): boolean {
+  try {
+    return parseSmtpUrl(text).host !== ''
+  } catch {
+    return false
   }
 }
 

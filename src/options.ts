@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { type CursorOptions, createCursors } from '../db/cursors.ts'
 import { findFamiliarAddresses } from '../db/familiar-addresses.ts'
@@ -13,6 +14,7 @@ import type { IdempotencyOptions } from '../plugins/idempotency/index.ts'
 import type { JobsOptions } from '../plugins/jobs/index.ts'
 import { type Lock, type LockoutOptions, redisStore } from '../plugins/lockout/index.ts'
 import type { LoggingOptions } from '../plugins/logging/index.ts'
+import type { MailOptions } from '../plugins/mail/index.ts'
 import type { PasswordsOptions } from '../plugins/passwords/index.ts'
 import type { RateLimitOptions } from '../plugins/rate-limit/index.ts'
 import type { Guard, RedisOptions } from '../plugins/redis/index.ts'
@@ -32,7 +34,7 @@ export const logging = (config: Config, module: 'server' | 'worker'): LoggingOpt
   caller: config.LOG_CALLER,
   name: config.APP_NAME,
   module,
-  redact: ['database_url', 'redis_url', 'app_keys', 'encryption_keys'],
+  redact: ['database_url', 'redis_url', 'smtp_url', 'app_keys', 'encryption_keys'],
   ...(config.LOG_FILE && { file: config.LOG_FILE })
 })
 
@@ -149,6 +151,14 @@ export function jobs(config: Config, app: FastifyInstance, module: 'server' | 'w
     }
   }
 }
+
+/** Files for the developer's eyes; elsewhere a server or nothing, for a file would hold what opens an account. */
+export function mail(config: Config): MailOptions {
+  const from = config.MAIL_FROM
+  if (config.SMTP_URL) return { from, smtp: { url: config.SMTP_URL } }
+  return { from, ...(config.ENVIRONMENT === 'local' && { files: { folder: join(config.DATA_DIR, 'mail') } }) }
+}
+
 export const apiKeys = (config: Config): ApiKeysOptions => ({
   prefix: config.API_KEY_PREFIX,
   defaultDays: config.API_KEY_DEFAULT_DAYS,

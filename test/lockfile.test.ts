@@ -20,6 +20,7 @@ const floors = { fastify: '5.8.3', 'fast-jwt': '6.2.1', '@fastify/static': '9.1.
 const banned = ['@fastify/middie', '@fastify/express']
 const licences = [
   'MIT',
+  'MIT-0',
   'ISC',
   'Apache-2.0',
   'BSD-2-Clause',

@@ -97,6 +97,7 @@ export const access = {
     pattern: '^[a-z][a-z0-9_-]{0,49}$'
   }),
   DEFAULT_TIER: accounts.text('Tier of everybody who registers', { default: 'free', minLength: 1 }),
+  REQUIRE_EMAIL_VERIFICATION: accounts.flag('Nobody signs in before their e-mail address is verified', false),
 
   ADMIN_EMAIL: admin.optional('E-mail of the first administrator, created once at start', { format: 'email' }),
   ADMIN_USERNAME: admin.optional('Username of the first administrator'),

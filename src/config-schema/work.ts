@@ -2,6 +2,7 @@ import { group } from '../config-variables.ts'
 
 const cache = group('Cache and idempotency')
 const jobs = group('Jobs')
+const mail = group('Mail')
 
 /** What it does beside answering requests, and what it keeps to answer faster. */
 export const work = {
@@ -28,5 +29,14 @@ export const work = {
       default: 30,
       unit: 's'
     }
-  )
+  ),
+
+  SMTP_URL: mail.optional(
+    'Mail server, `smtp://user:password@host:587`, or `smtps://` for TLS from the start; without it mails are files in `DATA_DIR` (`local`), elsewhere none are sent',
+    { secret: true, format: 'smtp-url' }
+  ),
+  MAIL_FROM: mail.text('Sender of mails, `name@host` or `Name <name@host>`', {
+    default: 'no-reply@localhost',
+    format: 'mail-sender'
+  })
 }

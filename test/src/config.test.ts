@@ -40,6 +40,8 @@ t.test('O10: every problem is listed at once, by name, without values', async (t
     APP_KEYS: 'k1:hunter2',
     TRUST_PROXY: 'true',
     PUBLIC_URL: 'ftp://x',
+    SMTP_URL: 'http://user:hunter2@mx',
+    MAIL_FROM: 'nobody',
     REFRESH_TOKEN_DAYS: '100',
     ADMIN_EMAIL: 'a@example.com',
     ARGON2_MEMORY_KIB: '1e4'
@@ -55,6 +57,8 @@ t.test('O10: every problem is listed at once, by name, without values', async (t
     'APP_KEYS',
     'TRUST_PROXY',
     'PUBLIC_URL',
+    'SMTP_URL',
+    'MAIL_FROM',
     'REFRESH_TOKEN_DAYS',
     'ADMIN_EMAIL',
     'ARGON2_MEMORY_KIB'
@@ -74,6 +78,19 @@ t.test('A20: production refuses to start with nothing, and with weak secrets', a
   t.same(problemsOf(production), [])
   t.match(loadConfig(production), { HOST: '0.0.0.0', COOKIE_SECURE: true })
 })
+
+t.test(
+  'production sends no mail without an address for its links and a sender, and asks for no proof it cannot get',
+  (t) => {
+    const names = (env: object) => problemsOf({ ...production, ...env }).map((problem) => problem.split(' ')[0])
+    const SMTP_URL = 'smtps://user:hunter2@mx.example.com'
+    t.same(names({ SMTP_URL }), ['PUBLIC_URL', 'MAIL_FROM'])
+    t.same(names({ REQUIRE_EMAIL_VERIFICATION: 'true' }), ['SMTP_URL'])
+    const complete = { SMTP_URL, PUBLIC_URL: 'https://example.com', MAIL_FROM: 'Plinth <no-reply@example.com>' }
+    t.same(names({ ...complete, REQUIRE_EMAIL_VERIFICATION: 'true' }), [])
+    t.end()
+  }
+)
 
 t.test('local never listens beyond loopback', async (t) => {
   t.match(problemsOf({ HOST: '0.0.0.0' }).join(), /HOST/)
