@@ -7,11 +7,13 @@ import type {} from '../health/index.ts'
 import type {} from '../metrics/index.ts'
 import { affected, createBoss } from './boss.ts'
 import type { WorkerConnection } from './connection.ts'
+import { deadLettersOf, workDeadLetters } from './dead-letters.ts'
 import { PayloadInvalid, UnknownJob } from './errors.ts'
-import { type QueueFigures, readFigures } from './figures.ts'
-import type { EnqueueOptions, Job, JobName, JobPayloads } from './job.ts'
+import { countRuns, type QueueFigures, readFigures, showQueues } from './figures.ts'
+import type { EnqueueOptions, Job, JobName, JobPayloads, JobStatus } from './job.ts'
 import { compilePayload, type PayloadCheck } from './payload.ts'
 import { syncQueues, syncSchedules } from './queues.ts'
+import { readStatus } from './status.ts'
 import { startWorker, type Worker } from './worker.ts'
 
 export interface JobsOptions {
@@ -42,9 +44,18 @@ export interface Jobs {
     payload: JobPayloads[N],
     options?: EnqueueOptions
   ): Promise<string | null>
+  /** Adds a job for each payload, as `enqueue` does, with one statement for all. Returns their ids. Not for `unique` jobs. */
+  enqueueMany<N extends JobName>(
+    trx: Transaction<Tables>,
+    name: N,
+    payloads: ReadonlyArray<JobPayloads[N]>,
+    options?: Pick<EnqueueOptions, 'delaySeconds' | 'priority'>
+  ): Promise<string[]>
+  /** What is known of a job; nothing when there is none of that id, or it ended a week ago. */
+  find<N extends JobName>(name: N, id: string): Promise<JobStatus<N> | undefined>
   /** Takes a job back that waits or runs (its run's `signal` is aborted). `false` when it is done or unknown. */
   cancel(trx: Transaction<Tables>, name: JobName, id: string): Promise<boolean>
-  /** Has a dead job tried again, as if it were new. `false` when there is no such dead job. */
+  /** Has a dead job tried once more. `false` when there is no such dead job. */
   revive(trx: Transaction<Tables>, name: JobName, id: string): Promise<boolean>
   /** Counted now. */
   figures(): Promise<QueueFigures[]>
@@ -97,6 +108,22 @@ async function jobs(app: FastifyInstance, options: JobsOptions): Promise<void> {
       database.afterCommit(trx, () => worker?.wake())
       return added
     },
+    async enqueueMany(trx, name, payloads, { delaySeconds, priority } = {}) {
+      const { job, check, worker } = kindOf(name)
+      if (job.unique === true) throw new PayloadInvalid(name, ' of a unique job needs a key')
+      const problem = payloads.map(check).find((problem) => problem !== undefined)
+      if (problem !== undefined) throw new PayloadInvalid(name, problem)
+      if (payloads.length === 0) return []
+      const common = {
+        ...(delaySeconds !== undefined && { startAfter: delaySeconds }),
+        ...(priority !== undefined && { priority })
+      }
+      const rows = payloads.map((data) => ({ ...common, data }))
+      const ids = await boss.insert(name, rows, { db: fromKysely(trx), returnId: true })
+      database.afterCommit(trx, () => worker?.wake())
+      return ids ?? []
+    },
+    find: (name, id) => readStatus(app.db, kindOf(name).job.name as typeof name, id),
     cancel: async (trx, name, id) =>
       (await affected(boss.cancel(kindOf(name).job.name, id, { db: fromKysely(trx) }))) > 0,
     async revive(trx, name, id) {
@@ -114,9 +141,14 @@ async function jobs(app: FastifyInstance, options: JobsOptions): Promise<void> {
     if (!work) return
     await syncSchedules(boss, options)
     const figures = countRuns(app)
-    for (const kind of kinds.values()) kind.worker = await startWorker({ app, boss, ...kind, ...options }, figures)
+    if (figures !== undefined) await showQueues(app, boss, [...kinds.keys()])
+    for (const kind of kinds.values()) {
+      kind.worker = await startWorker({ app, boss, ...kind, ...options }, figures)
+      if (kind.job.dead !== undefined) await workDeadLetters({ app, boss, ...options }, kind.job)
+    }
   })
-  app.addHook('onClose', () => stop(boss, [...kinds.keys()], stopTimeoutMs))
+  const queues = [...kinds.keys()].flatMap((name) => [name, deadLettersOf(name)])
+  app.addHook('onClose', () => stop(boss, queues, stopTimeoutMs))
   if (work && database.kind === 'postgres' && app.hasDecorator('health')) {
     app.health.register('jobs', { critical: false, check: async () => void (await boss.schemaVersion()) })
   }
@@ -147,14 +179,6 @@ async function stop(boss: PgBoss, names: string[], timeoutMs: number): Promise<v
   await boss.stop({ graceful: false, close: true })
 }
 
-function countRuns(app: FastifyInstance) {
-  if (!app.hasDecorator('metrics')) return undefined
-  return {
-    runs: app.metrics.counter('job_runs_total', 'Runs of jobs that ended', ['job', 'outcome']),
-    seconds: app.metrics.histogram('job_duration_seconds', 'Time of one run of a job', ['job'])
-  }
-}
-
 export const jobsPlugin = fp(jobs, {
   name: 'jobs',
   fastify: '5.x',
@@ -162,6 +186,16 @@ export const jobsPlugin = fp(jobs, {
 })
 export default jobsPlugin
 export { JobLost, PayloadInvalid, UnknownJob } from './errors.ts'
-export type { EnqueueOptions, Job, JobName, JobPayloads, JobRun } from './job.ts'
+export type {
+  DeadJob,
+  EnqueueOptions,
+  Job,
+  JobName,
+  JobPayloads,
+  JobProgress,
+  JobResults,
+  JobRun,
+  JobStatus
+} from './job.ts'
 export * as jobsMigration from './migration.ts'
 export type { WorkerConnection }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { PgBoss, Queue, QueueResult } from 'pg-boss'
+import { deadLettersOf } from './dead-letters.ts'
 import type { JobsOptions } from './index.ts'
 import type { Job } from './job.ts'
 
@@ -12,6 +13,7 @@ const WAITS_SECONDS = 14 * 86_400
 export async function syncQueues(boss: PgBoss, { jobs, heartbeatSeconds = 30 }: JobsOptions): Promise<void> {
   const existing = new Map((await boss.getQueues(jobs.map(({ name }) => name))).map((queue) => [queue.name, queue]))
   for (const job of jobs) {
+    if (job.dead !== undefined) await boss.createQueue(deadLettersOf(job.name), deadLetters)
     const { policy, ...settings } = queueOf(job, heartbeatSeconds)
     const queue = existing.get(job.name)
     if (queue === undefined) await boss.createQueue(job.name, { policy, ...settings })
@@ -20,6 +22,15 @@ export async function syncQueues(boss: PgBoss, { jobs, heartbeatSeconds = 30 }: 
     else if (!hasSettings(queue, settings)) await boss.updateQueue(job.name, settings)
   }
 }
+
+/** Tried for about a day. */
+const deadLetters = {
+  retryLimit: 300,
+  retryBackoff: true,
+  retryDelay: 1,
+  retryDelayMax: 300,
+  deleteAfterSeconds: KEPT_SECONDS
+} satisfies Omit<Queue, 'name'>
 
 function queueOf(job: Job, heartbeatSeconds: number) {
   const { retryDelaySeconds = 1 } = job
@@ -33,7 +44,8 @@ function queueOf(job: Job, heartbeatSeconds: number) {
     heartbeatSeconds,
     retentionSeconds: WAITS_SECONDS,
     deleteAfterSeconds: KEPT_SECONDS,
-    notify: true
+    notify: true,
+    ...(job.dead !== undefined && { deadLetter: deadLettersOf(job.name) })
   } satisfies Omit<Queue, 'name'>
 }
 

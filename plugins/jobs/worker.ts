@@ -5,6 +5,7 @@ import { affected } from './boss.ts'
 import { JobLost, PayloadInvalid } from './errors.ts'
 import type { Job, JobRun } from './job.ts'
 import type { PayloadCheck } from './payload.ts'
+import { writeProgress } from './status.ts'
 
 /** What is kept in the job about a run that failed: never its stack, which an administrator reads in the log. */
 interface Failure {
@@ -40,7 +41,14 @@ export async function startWorker(options: WorkerOptions, figures: Figures | und
   for (let n = 0; n < concurrency; n++) {
     const id: string = await boss.work(
       name,
-      { batchSize, perJobResults: true, pollingIntervalSeconds: pollSeconds, includeMetadata: false },
+      {
+        batchSize,
+        perJobResults: true,
+        pollingIntervalSeconds: pollSeconds,
+        // NOTIFY tells of new jobs only, not of those whose time comes.
+        notifyPollingIntervalSeconds: pollSeconds,
+        includeMetadata: false
+      },
       async (fetched: Fetched<object>[]) => {
         // There may be more: without this it would pause before it looks again.
         boss.notifyWorker(id)
@@ -82,7 +90,8 @@ async function runOne(
         )
           throw new JobLost(id)
       })
-    }
+    },
+    progress: (value) => writeProgress(app.db, job.name, { id, retryCount }, value)
   }
 
   try {
@@ -93,8 +102,9 @@ async function runOne(
     figures?.runs.inc({ job: job.name, outcome: 'completed' })
     return { id, status: 'completed', output: toOutput(result ?? returned) }
   } catch (error) {
-    log.error({ err: error }, 'job failed')
-    figures?.runs.inc({ job: job.name, outcome: 'failed' })
+    const isLost = error instanceof JobLost
+    log[isLost ? 'warn' : 'error']({ err: error }, isLost ? 'job lost' : 'job failed')
+    figures?.runs.inc({ job: job.name, outcome: isLost ? 'lost' : 'failed' })
     const output: Failure = { message: error instanceof Error ? error.message : String(error) }
     // What cannot become better is not tried again.
     return { id, status: error instanceof PayloadInvalid ? 'deadletter' : 'failed', output }

@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { type Kysely, sql } from 'kysely'
 import type { Test } from 'tap'
 import databasePlugin, { type OpenDatabase } from '../../../plugins/database/index.ts'
-import jobs, { type Job, type JobRun, type JobsOptions } from '../../../plugins/jobs/index.ts'
+import jobs, { type DeadJob, type Job, type JobRun, type JobsOptions } from '../../../plugins/jobs/index.ts'
 
 const Payload = Type.Object({ n: Type.Integer() }, { additionalProperties: false })
 
@@ -14,11 +14,18 @@ declare module '../../../plugins/jobs/index.ts' {
     'test.poison': Static<typeof Payload>
     'test.slow': Static<typeof Payload>
   }
+  interface JobResults {
+    'test.add': { sum: number }
+  }
+  interface JobProgress {
+    'test.slow': { done: number }
+  }
 }
 
 /** What the jobs of a test do, and what they saw. */
 export interface Work {
   runs: Array<{ name: string; id: string; n: number; attempt: number }>
+  deaths: DeadJob[]
   /** Whether `test.poison` fails. */
   isPoisoned: boolean
   /** Ends the runs of `test.slow`. */
@@ -28,7 +35,7 @@ export interface Work {
 
 export function createWork(): Work {
   const { promise, resolve } = Promise.withResolvers<void>()
-  return { runs: [], isPoisoned: true, release: resolve, released: promise }
+  return { runs: [], deaths: [], isPoisoned: true, release: resolve, released: promise }
 }
 
 /** An app with four kinds of jobs that write into the table `ledger`. */
@@ -46,30 +53,37 @@ export async function startJobs(
   return { app, work }
 }
 
+type Name = `test.${'add' | 'once' | 'poison' | 'slow'}`
+
 function jobsOf(work: Work): Job[] {
-  const kind = (name: Job['name'], more: Partial<Job>, run: (run: JobRun) => Promise<unknown>) => ({
+  const kind = (name: Name, more: Partial<Job<Name>>, run: (run: JobRun<Name>) => Promise<void>): Job<Name> => ({
     name,
     payload: Payload,
     retryDelaySeconds: 0,
     ...more,
-    run(one: JobRun) {
+    run(one: JobRun<Name>) {
       work.runs.push({ name, id: one.id, n: one.payload.n, attempt: one.attempt })
-      return run(one)
+      return run(one) as Promise<undefined>
     }
   })
-  const record = (run: JobRun) =>
+  const record = (run: JobRun<Name>) =>
     run.complete(async (trx) => {
       await sql`insert into ledger (job_id, n) values (${run.id}, ${run.payload.n})`.execute(trx)
       return { sum: run.payload.n + 1 }
     })
+  const dead: Job['dead'] = async (trx, job) => {
+    work.deaths.push(job)
+    await sql`insert into ledger (job_id, n) values (${job.id}, -1)`.execute(trx)
+  }
   return [
     kind('test.add', {}, record),
     kind('test.once', { unique: true }, record),
-    kind('test.poison', { retryLimit: 2 }, async (run) => {
+    kind('test.poison', { retryLimit: 2, dead }, async (run) => {
       if (work.isPoisoned) throw new Error('poisoned')
       await record(run)
     }),
     kind('test.slow', {}, async (run) => {
+      await run.progress({ done: run.payload.n })
       await work.released
       await record(run)
     })

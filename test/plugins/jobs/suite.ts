@@ -34,8 +34,37 @@ export function jobsSuite(t: Test, database: OpenDatabase, options: Omit<JobsOpt
       (await ledger(app)).filter(({ job_id }) => job_id === id),
       [{ job_id: id, n: 41 }]
     )
-    const { rows } = await sql`select output from pgboss.job where id = ${id}`.execute(app.db)
-    t.same(rows, [{ output: { result: { sum: 42 } } }])
+    t.match(await app.jobs.find('test.add', id ?? ''), { state: 'completed', attempts: 1, result: { sum: 42 } })
+    t.equal(await app.jobs.find('test.add', randomUUID()), undefined)
+  })
+
+  t.test('many jobs are enqueued with one statement, all or none', async (t) => {
+    const { app, work } = await start(t)
+    const enqueue = (ns: unknown[]) =>
+      database.transaction((trx) => {
+        const payloads = ns.map((n) => ({ n })) as Array<JobPayloads['test.add']>
+        return app.jobs.enqueueMany(trx, 'test.add', payloads)
+      })
+    await t.rejects(enqueue([1, 'two']), { code: 'JOB_PAYLOAD_INVALID' })
+    t.same(await enqueue([]), [])
+    const ids = await enqueue([...Array(30).keys()])
+    await until(() => work.runs.length === 30)
+    t.same(work.runs.map(({ id }) => id).sort(), ids.sort())
+  })
+
+  t.test('a job tells how far it is while it runs', async (t) => {
+    const { app, work } = await start(t)
+    const id = (await database.transaction((trx) => app.jobs.enqueue(trx, 'test.slow', { n: 3 }))) ?? ''
+    await until(async () => (await app.jobs.find('test.slow', id))?.progress !== null)
+    t.match(await app.jobs.find('test.slow', id), {
+      state: 'running',
+      attempts: 1,
+      progress: { done: 3 },
+      result: null
+    })
+    work.release()
+    await until(async () => (await state(id)) === 'completed')
+    t.match(await app.jobs.find('test.slow', id), { progress: null, error: null })
   })
 
   t.test('a payload that does not fit is refused when it is enqueued, and leaves nothing', async (t) => {
@@ -63,10 +92,13 @@ export function jobsSuite(t: Test, database: OpenDatabase, options: Omit<JobsOpt
     t.same(work.runs, [], 'the job never saw it')
   })
 
-  t.test('a job that fails is tried again, then it is dead; revived, it runs once more', async (t) => {
+  t.test('a job that fails is tried again, then it is dead and told so once; revived, it runs once more', async (t) => {
     const { app, work } = await start(t)
     const id = (await database.transaction((trx) => app.jobs.enqueue(trx, 'test.poison', { n: 1 }))) ?? ''
     await until(async () => (await state(id)) === 'failed')
+    t.match(await app.jobs.find('test.poison', id), { state: 'dead', attempts: 3, error: 'poisoned', result: null })
+    await until(async () => (await ledger(app)).some(({ job_id, n }) => job_id === id && n === -1))
+    t.same(work.deaths, [{ id, payload: { n: 1 }, attempts: 3, error: 'poisoned' }])
     t.same(
       work.runs.map(({ attempt }) => attempt),
       [1, 2, 3]
@@ -83,6 +115,16 @@ export function jobsSuite(t: Test, database: OpenDatabase, options: Omit<JobsOpt
     await until(async () => (await state(id)) === 'completed')
     t.equal(await database.transaction((trx) => app.jobs.revive(trx, 'test.poison', id)), false, 'it is dead no more')
     t.equal(await database.transaction((trx) => app.jobs.revive(trx, 'test.poison', randomUUID())), false)
+  })
+
+  t.test('nobody is told of a death when the job was revived before', async (t) => {
+    const { app, work } = await start(t)
+    await sql`insert into pgboss.job (name, data, source_id) values ('test.poison.dead', '{}', ${randomUUID()})`.execute(
+      app.db
+    )
+    const letters = sql`select 1 from pgboss.job where name = 'test.poison.dead' and state <> 'completed'`
+    await until(async () => (await letters.execute(app.db)).rows.length === 0)
+    t.same(work.deaths, [])
   })
 
   t.test('of a unique job there is one per key that waits or runs', async (t) => {
