@@ -13,7 +13,8 @@ export const permissionCodes = [
   ...['create:tier:all', 'update:tier:all', 'delete:tier:all'],
   'delete:cache:all',
   ...['create:post:me', 'update:post:me', 'delete:post:me', 'delete:post:all'],
-  ...['create:item:me', 'read:item:me', 'update:item:me', 'delete:item:me']
+  ...['create:item:me', 'read:item:me', 'update:item:me', 'delete:item:me'],
+  ...['create:task:me', 'read:task:me', 'update:task:me', 'read:task:all', 'update:task:all']
 ] as const
 
 export type PermissionCode = (typeof permissionCodes)[number]

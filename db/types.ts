@@ -104,6 +104,20 @@ export interface ItemsTable extends Resource {
   status: ColumnType<ItemStatus, ItemStatus | undefined, ItemStatus>
 }
 
+export type TaskState = 'queued' | 'running' | 'completed' | 'failed' | 'cancelled'
+
+/** What people see of a job, which is remembered longer than the job is. Its public id is the job's. */
+export interface TasksTable extends Resource {
+  owner_id: number
+  message: string
+  state: ColumnType<TaskState, TaskState | undefined, TaskState>
+  /** Runs that have begun. */
+  attempts: Generated<number>
+  result: string | null
+  started_at: NullableTimestamp
+  finished_at: NullableTimestamp
+}
+
 /** Every table of the service. */
 export interface Database {
   api_keys: ApiKeysTable
@@ -116,6 +130,7 @@ export interface Database {
   role_permissions: RolePermissionsTable
   roles: RolesTable
   sessions: SessionsTable
+  tasks: TasksTable
   tier_rate_limits: TierRateLimitsTable
   tiers: TiersTable
   todos: TodosTable

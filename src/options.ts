@@ -191,6 +191,7 @@ export const docs = (config: Config, app: FastifyInstance): DocsOptions => ({
     { name: 'todos', description: 'Private lists of things to do' },
     { name: 'posts', description: 'What users publish' },
     { name: 'items', description: 'A catalogue: drafts, search, long lists' },
+    { name: 'tasks', description: 'Work that is done in the background' },
     { name: 'cache', description: 'Answers that are kept' },
     { name: 'service', description: 'What this service is' },
     { name: 'health', description: 'Whether it runs and can take traffic' },

@@ -11,6 +11,7 @@ export interface World {
   rate_limit_id: string
   session_id: string
   todo_id: string
+  task_id: string
   role_id: string
   permission_id: string
   /** Not the owner's role yet. */
@@ -60,6 +61,9 @@ const authored = (status: number, body?: Body) => row(401, status, 403, 403, 403
 const moderated = (status: number, body?: Body) => row(401, 403, 403, status, status, body)
 /** For administrators, as long as no role grants it. */
 const administered = (status: number, body?: Body) => row(401, 403, 403, 403, status, body)
+
+/** Others' private things, which administrators may get at. */
+const overseen = (status: number) => row(401, status, 404, 404, status)
 
 const keyed = (row: Row): Row => ({ ...row, takesKey: true })
 /** For the user it is about, and for who may read all users. */
@@ -175,5 +179,13 @@ export const matrix: Record<string, Row> = {
   'PATCH /api/v1/items/{item_id}': own(200, { title: 'New' }),
   'DELETE /api/v1/items/{item_id}': own(204),
   'POST /api/v1/items/{item_id}/activate': own(409), // as it is already
-  'POST /api/v1/items/{item_id}/archive': own(200)
+  'POST /api/v1/items/{item_id}/archive': own(200),
+
+  'GET /api/v1/tasks': keyed(self(200)),
+  'POST /api/v1/tasks': keyed(self(201, { message: 'New' })),
+  'GET /api/v1/tasks/all': keyed(administered(200)),
+  'GET /api/v1/tasks/statistics': keyed(administered(200)),
+  'GET /api/v1/tasks/{task_id}': keyed(overseen(200)),
+  'POST /api/v1/tasks/{task_id}/cancellation': keyed(overseen(200)),
+  'POST /api/v1/tasks/{task_id}/retry': keyed(administered(409)) // as it has not failed
 }

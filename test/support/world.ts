@@ -25,6 +25,11 @@ export async function setStage(app: FastifyInstance): Promise<Stage> {
       .values({ owner_id: owner.user_id, title: 'Mine' })
       .returning('public_id')
       .executeTakeFirstOrThrow()
+    const task = await app.db
+      .insertInto('tasks')
+      .values({ owner_id: owner.user_id, message: 'Mine' })
+      .returning('public_id')
+      .executeTakeFirstOrThrow()
     const post = await app.db
       .insertInto('posts')
       .values({ owner_id: owner.user_id, title: 'Mine', text: 'Read me' })
@@ -61,6 +66,7 @@ export async function setStage(app: FastifyInstance): Promise<Stage> {
       rate_limit_id: rateLimit.public_id,
       session_id: owner.session_id,
       todo_id: todo.public_id,
+      task_id: task.public_id,
       role_id: plain.id,
       permission_id: await permissionId('read:user:me'),
       other_role_id: (await roleWith(app, [])).id,
