@@ -13,7 +13,7 @@ import conditional from '../plugins/conditional/index.ts'
 import database, { type OpenDatabase } from '../plugins/database/index.ts'
 import docs from '../plugins/docs/index.ts'
 import encryption from '../plugins/encryption/index.ts'
-import envelope, { serverOptions as envelopeServer } from '../plugins/envelope/index.ts'
+import envelope, { serverOptions as envelopeServer, refuseEmptyParams } from '../plugins/envelope/index.ts'
 import health from '../plugins/health/index.ts'
 import idempotency from '../plugins/idempotency/index.ts'
 import jobs from '../plugins/jobs/index.ts'
@@ -49,6 +49,7 @@ export async function buildApp(config: Config, given: BuildOptions = {}): Promis
   return build(config, 'server', given, async (app) => {
     const limits = await redisGuard(app, config, config.REDIS_RATE_LIMIT_URL)
     await app.register(rateLimit, options.rateLimit(config, app, limits))
+    app.addHook('onRequest', refuseEmptyParams)
     await app.register(passwords, options.passwords(config))
     await app.register(lockout, options.lockout(config, app))
     await app.register(accessTokens, options.accessTokens(config))

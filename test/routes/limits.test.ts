@@ -93,17 +93,22 @@ t.test('L05: HEAD, query and spelling do not dodge a limit', async (t) => {
   t.same(await statuses(read('/api/v1/todos', 'HEAD'), 5), { 200: 5 })
   t.same(await statuses(read('/api/v1/todos?page=2'), 5), { 200: 5 })
   const id = '00000000-0000-4000-8000-000000000000'
-  for (const url of ['/api/v1/todos?x', '/api/v1/tod%6fs', '/api/v1/todos/', `/api/v1/todos/${id}`]) {
+  for (const url of ['/api/v1/todos?x', '/api/v1/tod%6fs', `/api/v1/todos/${id}`]) {
     t.same(await statuses(read(url), 1), { 429: 1 }, url)
   }
   t.same(await statuses(read('/api/v1/todos', 'HEAD'), 1), { 429: 1 })
-  t.same(await statuses(read('/api/v1/TODOS'), 1), { 404: 1 })
+  for (const url of ['/api/v1/TODOS', '/api/v1/todos/']) t.same(await statuses(read(url), 1), { 404: 1 }, url)
 })
 
 t.test('L06: unknown routes and methods are limited', async (t) => {
   const remoteAddress = newAddress()
   t.same(await statuses({ url: '/nowhere', remoteAddress }, 15), { 404: 15 })
   t.same(await statuses({ method: 'PUT', url: '/api/v1/todos', remoteAddress }, 15), { 405: 5, 429: 10 })
+  t.same(
+    await statuses({ url: '/api/v1/todos/', remoteAddress }, 240),
+    { 404: 230, 429: 10 },
+    'an empty parameter is charged to the address'
+  )
 })
 
 t.test('L10: health, metrics, the documentation and preflights are neither limited nor charged', async (t) => {

@@ -191,6 +191,24 @@ t.test('Z13 no spelling of a path gets round a guard', async (t) => {
   }
 })
 
+t.test('Z13 L05 an empty path parameter is an unknown route for everybody', async (t) => {
+  const { world, people } = await setStage(app)
+  const wrong: string[] = []
+  for (const [name, { body }] of Object.entries(matrix)) {
+    const segments = name.split('/')
+    for (const [index, segment] of segments.entries()) {
+      if (!segment.startsWith('{')) continue
+      const emptied = segments.with(index, '').join('/')
+      for (const headers of [{}, people.owner.headers, people.admin.headers]) {
+        const answer = await send(emptied, world, headers, body?.(world))
+        const { error_code, message } = answer.json()
+        if (error_code !== 'NOT_FOUND' || message !== 'Route not found') wrong.push(`${emptied} ${answer.body}`)
+      }
+    }
+  }
+  t.same(wrong, [])
+})
+
 t.test('Z05 Z08 a privileged field in any body is refused, from everybody, and changes nothing', async (t) => {
   const privileged = {
     ...{ id: absent, public_id: absent, user_id: absent, owner_id: absent, row_version: 9, token_version: 9 },

@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance, type HTTPMethods } from 'fastify'
 import t, { type Test } from 'tap'
-import envelope, { serverOptions } from '../../../plugins/envelope/index.ts'
+import envelope, { refuseEmptyParams, serverOptions } from '../../../plugins/envelope/index.ts'
 import { exchange, listen } from './server.ts'
 
 async function startApp(t: Test): Promise<FastifyInstance> {
@@ -58,6 +58,25 @@ t.test('V17: a known path with another method is answered with 405 and the metho
     t.match(answer.json(), { code: 405, error_code: 'METHOD_NOT_ALLOWED', message: 'This method is not allowed here' })
   }
 })
+
+t.test(
+  'V17 an empty path parameter is an unknown route, whichever the method; what a wildcard stands for may be empty',
+  async (t) => {
+    const app = await startApp(t)
+    app.addHook('onRequest', refuseEmptyParams)
+    app.get('/people/:name/posts', async () => ({ ok: true }))
+    app.get('/all/*', async () => ({ ok: true }))
+    const urls = ['/api/v1/todos/', '/api/v1/todos/?page=1', '/api/v1/todos//', '/people//posts', '/people/posts']
+    const answers = urls.flatMap((url) =>
+      (['GET', 'HEAD', 'DELETE', 'PUT'] as const).map((method) => app.inject({ method, url }))
+    )
+    const seen = (await Promise.all(answers)).map(({ statusCode, headers }) => [statusCode, headers.allow])
+    t.same(seen, Array(seen.length).fill([404, undefined]))
+    t.match((await app.inject('/api/v1/todos/')).json(), { error_code: 'NOT_FOUND', message: 'Route not found' })
+    t.equal((await app.inject('/all/')).statusCode, 200)
+    t.equal((await app.inject('/api/v1/todos/%20')).statusCode, 200, 'a space is something')
+  }
+)
 
 t.test('every method that Allow names is answered, HEAD without a body', async (t) => {
   const app = await startApp(t)
