@@ -213,7 +213,10 @@ function docsAccess(config: Config, app: FastifyInstance): DocsAccess {
       const user = await app.lockout.attempt(request, normalizeIdentifier(username), async () => {
         const found = await findUserByIdentifier(app.db, username)
         const { valid } = await app.passwords.verify(found?.password_hash ?? null, password)
-        return found && valid ? found : null
+        if (found && valid) return found
+        const account = found ?? { identifier: username }
+        await app.audit.recordFailure(app.db, { action: 'sign_in.failed', account, request })
+        return null
       })
       return user?.is_active === true && user.is_admin
     }

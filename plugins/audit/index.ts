@@ -1,12 +1,14 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Kysely, sql, type Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type {} from '../auth/index.ts'
 import type { Tables, TransactionResult } from '../database/index.ts'
 import { clientOf } from './client.ts'
+import { difference, namesIn } from './difference.ts'
 import { MIN_RETENTION_DAYS } from './migration.ts'
 import type { AuditEventsTable, AuditTables } from './table.ts'
+import type { Audit, AuditEvent, AuditFailure } from './types.ts'
 
 export interface AuditOptions {
   /**
@@ -18,34 +20,11 @@ export interface AuditOptions {
   retentionDays?: number
 }
 
-export interface AuditEvent {
-  /** `<noun>.<past participle>`, e.g. `session.reused`. */
-  action: string
-  /** Public id of the account whose credentials were used. Default: the caller of `request`. */
-  actor_id?: string | null
-  target_type?: string
-  target_id?: string | null
-  /** What else is to be known, at most 8 KiB of JSON. Values under names that sound like secrets are left out. */
-  details?: Record<string, unknown>
-  /** Where ip, user agent, request id and the caller are taken from. */
-  request?: FastifyRequest
-}
-
-export interface AuditFailure {
-  /** `<noun>.failed`, e.g. `sign_in.failed`. */
-  action: string
-  /** Whose account was tried: its public id, or what was typed when there is no such account. */
-  account: { id: string } | { identifier: string }
-  request: FastifyRequest
-}
-
-export interface Audit {
-  /** Writes the event in the caller's transaction: it exists exactly when what it tells of does. */
-  record(trx: Transaction<Tables>, event: AuditEvent): Promise<void>
-  /** Counts a failed proof, one row per client, account and minute. Not inside a transaction that will be rolled back. */
-  recordFailure(db: Kysely<Tables>, failure: AuditFailure): Promise<void>
-  /** Deletes at most `limit` (1000) events older than `retentionDays`; returns how many. For a clean-up job. */
-  prune(db: Kysely<Tables>, options?: { limit?: number }): Promise<number>
+declare module '../database/index.ts' {
+  interface TransactionResult {
+    /** What the event of `config.audit` says besides. Default: of PATCH and PUT, the names of the fields that were sent. */
+    details?: Record<string, unknown>
+  }
 }
 
 declare module 'fastify' {
@@ -70,7 +49,7 @@ async function audit(app: FastifyInstance, options: AuditOptions): Promise<void>
     throw new Error(`audit: retentionDays must be an integer ≥ ${MIN_RETENTION_DAYS}`)
   }
   if (first === undefined || first.key.length < 32) throw new Error('audit: keys needs a key of at least 32 bytes')
-  const { key } = first
+  const key = createSecretKey(first.key)
 
   async function record(trx: Transaction<Tables>, { request, details, ...event }: AuditEvent): Promise<void> {
     if (event.action.endsWith('.failed')) throw new Error(`${event.action}: failures are counted, use recordFailure`)
@@ -90,6 +69,7 @@ async function audit(app: FastifyInstance, options: AuditOptions): Promise<void>
 
   app.decorate('audit', {
     record,
+    difference,
     async recordFailure(db, { action, account, request }) {
       const isKnown = 'id' in account
       const [type, id] = isKnown ? ['user', account.id] : ['identifier', digest(key, account.identifier)]
@@ -113,7 +93,14 @@ async function audit(app: FastifyInstance, options: AuditOptions): Promise<void>
       const { audit: action } = request.routeOptions.config
       if (action === undefined) return
       const [target_type = ''] = action.split('.')
-      await record(trx, { action, target_type, target_id: targetOf(request, result), request })
+      const details = result.details ?? (/^P(ATCH|UT)$/.test(request.method) ? namesIn(request.body) : undefined)
+      await record(trx, {
+        action,
+        target_type,
+        target_id: targetOf(request, result),
+        ...(details && { details }),
+        request
+      })
     }
   })
 }
@@ -126,15 +113,16 @@ function targetOf(request: FastifyRequest, { body }: TransactionResult): string 
 }
 
 /** Alike for every spelling that case and Unicode allow, and useless to who lacks the key. */
-function digest(key: Buffer, identifier: string): string {
+function digest(key: KeyObject, identifier: string): string {
   return createHmac('sha256', key).update(identifier.normalize('NFKC').toLowerCase()).digest('base64url').slice(0, 22)
 }
 
-function withoutSecrets(details: Record<string, unknown>): string {
+function withoutSecrets(details: object): string {
   return JSON.stringify(details, (name, value) => (SECRET.test(name) ? '[redacted]' : value))
 }
 
 export const auditPlugin = fp(audit, { name: 'audit', fastify: '5.x', dependencies: ['database'] })
 export default auditPlugin
+export type { Difference } from './difference.ts'
 export * as auditMigration from './migration.ts'
-export type { AuditEventsTable }
+export type { Audit, AuditEvent, AuditEventsTable, AuditFailure }

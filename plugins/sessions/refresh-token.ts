@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 
 /** A key of refresh tokens: its id and at least 32 bytes that serve no other purpose. */
 export interface SessionKey {
@@ -30,7 +30,8 @@ export function refreshTokens(keys: SessionKey[]): RefreshTokens {
     if (!/^[\w-]{1,32}$/.test(kid)) throw new Error('sessions: a kid has 1 to 32 letters, digits, "_" and "-"')
     if (key.length < 32) throw new Error(`sessions: key ${kid} must have at least 32 bytes`)
   }
-  const byKid = new Map(keys.map(({ kid, key }) => [kid, key]))
+  const signingKey = createSecretKey(signing.key)
+  const byKid = new Map(keys.map(({ kid, key }) => [kid, createSecretKey(key)]))
   if (byKid.size !== keys.length) throw new Error('sessions: no kid may appear twice')
 
   function read(token: string): RefreshTokenContent | null {
@@ -45,7 +46,7 @@ export function refreshTokens(keys: SessionKey[]): RefreshTokens {
   return {
     issue({ sessionId, counter }) {
       const text = `rt_${signing.kid}.${sessionId}.${counter}`
-      return `${text}.${authenticate(text, signing.key)}`
+      return `${text}.${authenticate(text, signingKey)}`
     },
 
     read,
@@ -57,4 +58,4 @@ export function refreshTokens(keys: SessionKey[]): RefreshTokens {
   }
 }
 
-const authenticate = (text: string, key: Buffer) => createHmac('sha256', key).update(text).digest('base64url')
+const authenticate = (text: string, key: KeyObject) => createHmac('sha256', key).update(text).digest('base64url')

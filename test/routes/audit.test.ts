@@ -1,5 +1,6 @@
 import t from 'tap'
 import { signUp, startApp } from '../support/app.ts'
+import { administrator, caller, person } from '../support/people.ts'
 
 const app = await startApp(t, { REFRESH_REUSE_GRACE_SECONDS: '0', TRUST_PROXY: 'loopback' })
 const from = { 'user-agent': 'tests/1', 'x-forwarded-for': '203.0.113.7' }
@@ -85,6 +86,107 @@ t.test('O07: what a caller changes is recorded, what is refused is not', async (
   const refused = await call('DELETE', `/todos/${todo}`)
   t.equal(refused.statusCode, 404)
   t.same(await eventsOf(refused), [])
+})
+
+t.test('O07: what was changed is recorded, old and new where it is small and no secret', async (t) => {
+  const admin = await administrator(app)
+  const as = caller(app, { ...admin.headers, ...from })
+  const details = async (answer: Awaited<ReturnType<typeof as.post>>) => {
+    if (answer.statusCode >= 300) throw new Error(answer.body)
+    return (await eventsOf(answer)).map((row) => [row.action, row.details])
+  }
+  const created = (answer: Awaited<ReturnType<typeof as.post>>) =>
+    String(answer.headers.location).slice('/api/v1'.length)
+
+  const role = await as.post('/roles', { name: 'audited', description: 'x' })
+  t.same(await details(role), [['role.created', { fields: ['name', 'description'], to: { name: 'audited' } }]])
+  t.same(await details(await as.patch(created(role), { name: 'renamed', description: null, is_admin: false })), [
+    ['role.updated', { fields: ['name', 'description'], from: { name: 'audited' }, to: { name: 'renamed' } }]
+  ])
+  t.same(await details(await as.patch(created(role), { is_active: false })), [
+    ['role.updated', { fields: ['is_active'], from: { is_active: true }, to: { is_active: false } }]
+  ])
+  t.same(await details(await as.delete(created(role))), [['role.deleted', { name: 'renamed' }]])
+
+  const permission = await as.post('/permissions', { code: 'test:audited:all' })
+  t.same(await details(permission), [['permission.created', { fields: ['code'], to: { code: 'test:audited:all' } }]])
+  t.same(await details(await as.patch(created(permission), { is_active: false, description: 'x' })), [
+    [
+      'permission.updated',
+      {
+        code: 'test:audited:all',
+        fields: ['is_active', 'description'],
+        from: { is_active: true },
+        to: { is_active: false }
+      }
+    ]
+  ])
+  t.same(await details(await as.delete(created(permission))), [['permission.deleted', { code: 'test:audited:all' }]])
+
+  const key = await as.post('/api-keys', { name: 'backup', scopes: ['read:user:me', 'update:user:me'] })
+  t.match(await details(key), [
+    ['api_key.created', { to: { name: 'backup', scopes: ['read:user:me', 'update:user:me'], expires_at: /Z$/ } }]
+  ])
+  t.same(await details(await as.patch(created(key), { scopes: ['read:user:me'], is_active: false, name: 'backup' })), [
+    [
+      'api_key.updated',
+      {
+        fields: ['scopes', 'is_active'],
+        from: { scopes: ['read:user:me', 'update:user:me'], is_active: true },
+        to: { scopes: ['read:user:me'], is_active: false }
+      }
+    ]
+  ])
+  t.match(await details(await as.post(`${created(key)}/rotate`, { overlap_seconds: 60 })), [
+    ['api_key.rotated', { expires_at: /Z$/, overlap_seconds: 60 }]
+  ])
+
+  const tier = await as.post('/tiers', { name: 'audited' })
+  t.same(await details(tier), [['tier.created', { fields: ['name'], to: { name: 'audited' } }]])
+  const rule = await as.post(`${created(tier)}/rate-limits`, { path: '/api/v1/todos', limit: 1, period: 60 })
+  t.match(await details(rule), [['rate_limit.created', { tier: 'audited', to: { path: '/api/v1/todos', limit: 1 } }]])
+  t.same(await details(await as.patch(created(rule), { limit: 2, period: 60 })), [
+    ['rate_limit.updated', { tier: 'audited', fields: ['limit'], from: { limit: 1 }, to: { limit: 2 } }]
+  ])
+  t.same(await details(await as.delete(created(rule))), [
+    ['rate_limit.deleted', { tier: 'audited', path: '/api/v1/todos', method: null }]
+  ])
+  t.same(await details(await as.patch(created(tier), { name: 'rare' })), [
+    ['tier.updated', { fields: ['name'], from: { name: 'audited' }, to: { name: 'rare' } }]
+  ])
+  t.same(await details(await as.delete('/tiers/rare')), [['tier.deleted', { name: 'rare' }]])
+
+  const username = 'audited-user'
+  const user = await as.post('/users', { username, email: 'audited@example.com', password: 'Correct-horse-1' })
+  t.same(await details(user), [['user.created', { fields: ['username', 'email'], to: { username } }]])
+  t.same(await details(await as.patch(created(user), { username: 'other-user', name: 'Ada', is_active: true })), [
+    ['user.updated', { fields: ['username', 'name'], from: { username }, to: { username: 'other-user' } }]
+  ])
+  t.same(await details(await as.patch(`${created(user)}/tier`, { tier: 'pro' })), [
+    ['tier.changed', { from: 'free', to: 'pro' }]
+  ])
+  t.same(await details(await as.patch('/users/me', { name: 'Ada' })), [['user.updated', { fields: ['name'] }]])
+  const todo = await as.post('/todos', { title: 'Private' })
+  t.same(await details(await as.patch(created(todo), { title: 'Secret' })), [['todo.updated', { fields: ['title'] }]])
+
+  const all = await app.db.selectFrom('audit_events').selectAll().execute()
+  t.notMatch(
+    JSON.stringify(all),
+    /audited@|Ada|Correct-horse|Secret|Private/,
+    'no personal data, no content, no secret'
+  )
+})
+
+t.test('O07 P19: wrong current passwords at a change are counted by account and minute', async (t) => {
+  const user = await person(app)
+  const as = caller(app, { ...user.headers, ...from })
+  const change = (current_password: string) =>
+    as.post('/users/me/change-password', { current_password, new_password: 'Correct-horse-1' })
+  const [first, second] = [await change('wrong'), await change('wrong again')]
+  t.same([first.statusCode, second.statusCode], [422, 422])
+  t.match(await eventsOf(first), [{ ...event('password_change.failed', null, 'user', user.id), count: 2 }])
+  t.same(await eventsOf(second), [])
+  t.match(await eventsOf(await change(user.password)), [event('password.changed', user.id, 'user', user.id)])
 })
 
 t.test('administrators walk the events by cursor and filter them; nobody else sees any', async (t) => {

@@ -32,6 +32,13 @@ t.test('O11: staging shows it to administrators only', async (t) => {
     app.inject({ url: '/docs', headers: basic('root', 'Wrong-horse-1'), remoteAddress: '198.51.100.1' })
   for (let count = 0; count < 5; count++) t.equal((await guess()).statusCode, 401)
   t.equal((await guess()).statusCode, 429)
+  const events = app.db.selectFrom('audit_events').select('count').where('ip', '=', '198.51.100.1')
+  const counts = await events.where('action', '=', 'sign_in.failed').execute()
+  t.equal(
+    counts.reduce((sum, { count }) => sum + count, 0),
+    5,
+    'O07'
+  )
 })
 
 t.test('the first administrator is created once and never reset', async (t) => {

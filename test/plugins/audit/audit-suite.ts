@@ -19,12 +19,20 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
   await app.register(auditPlugin, { keys, retentionDays: 30 })
   app.decorateRequest('principal', null)
   app.post('/notes/:note_id', { config: { audit: 'note.updated' } }, async (request, reply) => {
-    const { fail, data } = request.body as { fail?: boolean; data?: unknown }
+    const { fail, data, details } = request.body as {
+      fail?: boolean
+      data?: unknown
+      details?: { [key: string]: unknown }
+    }
     const { status, body } = await request.transaction(async () => {
       if (fail) throw Object.assign(new Error('refused'), { statusCode: 409 })
-      return { status: 200, body: { data } }
+      return { status: 200, body: { data }, ...(details && { details }) }
     })
     return reply.code(status).send(body)
+  })
+  app.patch('/notes/:note_id', { config: { audit: 'note.updated' } }, async (request) => {
+    const { body } = await request.transaction(async () => ({ status: 200, body: {} }))
+    return body
   })
   app.post('/fail', async (request) => {
     const { account } = request.body as { account: { identifier: string } | { id: string } }
@@ -46,6 +54,31 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
     await sql`update audit_events set created_at = created_at - make_interval(secs => ${seconds})`.execute(app.db)
     await sql`alter table audit_events enable trigger user`.execute(app.db)
   }
+
+  t.test(
+    'what changed is told by the route, or by the names in the body of a PATCH, and is always small',
+    async (t) => {
+      const long = 'x'.repeat(5000)
+      const before = { name: 'a', is_active: true, tags: ['one'], text: long }
+      const after = { name: 'a', is_active: false, tags: ['one'], text: `${long}y`, hidden: 1 }
+      const details = app.audit.difference(before, after, ['name', 'is_active', 'tags', 'text'])
+      await app.inject({ method: 'POST', url: '/notes/n1', payload: { data: null, details } })
+      const many = Object.fromEntries(Array.from({ length: 2000 }, (_, n) => [`${n}${'z'.repeat(400)}`, n]))
+      for (const payload of [{ title: 'private' }, many, [1]]) {
+        t.equal((await app.inject({ method: 'PATCH', url: '/notes/n1', payload })).statusCode, 200)
+      }
+      const [told, named, bounded, list] = (await events(app)).map((row) => row.details)
+      t.same(told, {
+        fields: ['is_active', 'text', 'hidden'],
+        from: { is_active: true, text: '[too long]' },
+        to: { is_active: false, text: '[too long]' }
+      })
+      t.same(named, { fields: ['title'] })
+      t.ok(JSON.stringify(bounded).length < 8000)
+      t.equal(list, null)
+      t.same(app.audit.difference({}, { name: 'a', pin: 1 }, ['name']), { fields: ['name', 'pin'], to: { name: 'a' } })
+    }
+  )
 
   t.test('config.audit records the action with its target, in the transaction of the request', async (t) => {
     const payload = { data: { id: 'n7' } }

@@ -51,7 +51,8 @@ const permissions: FastifyPluginAsyncTypebox = async (app) => {
         const permission = await insertPermission(trx, request.body)
         for (const role of await rolesWith(trx, permission.id)) await app.changes.record(trx, 'role', role)
         const location = `/api/v1/permissions/${permission.id}`
-        return { status: 201, body: success('Permission created', permission), location }
+        const details = app.audit.difference({}, request.body, ['code'])
+        return { status: 201, body: success('Permission created', permission), location, details }
       })
       return reply.code(201).header('location', location).send(body)
     }
@@ -105,7 +106,8 @@ const permissions: FastifyPluginAsyncTypebox = async (app) => {
         if (request.ifMatch?.row_version.includes(locked.row_version) === false) throw new PreconditionFailed()
         const permission = await updatePermission(trx, params.permission_id, request.body)
         for (const role of await rolesWith(trx, permission.id)) await app.changes.record(trx, 'role', role)
-        return { status: 200, body: success('Permission updated', permission) }
+        const details = { code: permission.code, ...app.audit.difference(locked, request.body, ['is_active']) }
+        return { status: 200, body: success('Permission updated', permission), details }
       })
       return body
     }
@@ -135,7 +137,7 @@ const permissions: FastifyPluginAsyncTypebox = async (app) => {
         if (locked.isGranted) throw new Conflict('A role grants this permission: revoke it first')
         for (const role of await rolesWith(trx, params.permission_id)) await app.changes.record(trx, 'role', role)
         await deletePermission(trx, params.permission_id)
-        return { status: 204, body: null }
+        return { status: 204, body: null, details: { code: locked.code } }
       })
       return reply.code(204).send(null)
     }

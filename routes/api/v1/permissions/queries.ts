@@ -58,7 +58,7 @@ export async function rolesWith(db: Kysely<Database>, id: string): Promise<strin
 export async function lockPermission(trx: Transaction<Database>, id: string) {
   const permission = await trx
     .selectFrom('permissions')
-    .select(['id', 'code', 'row_version'])
+    .select(['id', 'code', 'description', 'is_active', 'row_version'])
     .where('public_id', '=', id)
     .forUpdate()
     .executeTakeFirst()
@@ -70,8 +70,8 @@ export async function lockPermission(trx: Transaction<Database>, id: string) {
     .limit(1)
     .executeTakeFirst()
   return {
+    ...permission,
     permissions: [permission.code],
-    row_version: permission.row_version,
     is_admin: false,
     isGranted: grant !== undefined,
     isBuiltIn: permissionCodes.some((code) => code === permission.code)

@@ -39,7 +39,8 @@ const roles: FastifyPluginAsyncTypebox = async (app) => {
       if (request.body.is_admin && !request.caller.is_admin) denyMissing([ADMIN])
       const { body, location } = await request.transaction(async (trx) => {
         const role = await insertRole(trx, request.body)
-        return { status: 201, body: success('Role created', role), location: `/api/v1/roles/${role.id}` }
+        const details = app.audit.difference({}, request.body, ['name', 'is_admin'])
+        return { status: 201, body: success('Role created', role), location: `/api/v1/roles/${role.id}`, details }
       })
       return reply.code(201).header('location', location).send(body)
     }

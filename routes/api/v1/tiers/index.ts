@@ -37,7 +37,8 @@ const tiers: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { body, location } = await request.transaction(async (trx) => {
         const tier = await insertTier(trx, request.body.name)
-        return { status: 201, body: success('Tier created', tier), location: `/api/v1/tiers/${tier.name}` }
+        const details = app.audit.difference({}, request.body, ['name'])
+        return { status: 201, body: success('Tier created', tier), location: `/api/v1/tiers/${tier.name}`, details }
       })
       return reply.code(201).header('location', location).send(body)
     }

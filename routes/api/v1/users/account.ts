@@ -39,24 +39,29 @@ export async function lockSubordinate(
   return user
 }
 
-/** Changes an account of somebody else. Deactivating ends its sessions; run it inside `keepingAnAdmin`. */
+/**
+ * Changes an account of somebody else. Deactivating ends its sessions; a new address is unverified unless the call says
+ * otherwise. Run it inside `keepingAnAdmin`.
+ */
 export async function changeAccount(
   app: FastifyInstance,
   trx: Transaction<Database>,
   request: FastifyRequest,
   publicId: string,
-  changes: AccountFields
+  sent: AccountFields
 ) {
+  const before = await lockSubordinate(trx, request, publicId)
   // The id of the row: the one in the request may be spelt in upper case, and names nothing in the change feed then.
-  const { id, user_id, username } = await lockSubordinate(trx, request, publicId)
+  const { id, user_id, username } = before
+  const isMoved = sent.email !== undefined && sent.email !== before.email
+  const changes = { ...(isMoved && { is_verified: false }), ...sent }
   await updateUser(trx, user_id, changes)
   if (changes.username !== undefined) dropPosts(app, trx, username)
   if (changes.is_active === false) await app.sessions.revokeAll(trx, user_id, 'deactivated')
   await app.changes.record(trx, 'user', id)
-  const { email, is_active, is_verified } = changes
-  const details = { fields: Object.keys(changes), is_active, is_verified }
+  const details = app.audit.difference(before, changes, shownFields)
   await app.audit.record(trx, { action: 'user.updated', ...targetOf(id), details, request })
-  if (email !== undefined) await app.audit.record(trx, { action: 'email.changed', ...targetOf(id), request })
+  if (isMoved) await app.audit.record(trx, { action: 'email.changed', ...targetOf(id), request })
   const user = await findUser(trx, id)
   if (user === undefined) throw new Error('A locked user is there')
   return user
@@ -83,5 +88,8 @@ export async function closeAccount(
 export function dropPosts(app: FastifyInstance, trx: Transaction<Database>, username: string): void {
   app.database.afterCommit(trx, () => app.cache.invalidate(`user:${username}`, `user:${username}:posts`))
 }
+
+/** What the audit log tells of an account besides names of fields; the address and the name go when the account goes. */
+export const shownFields: Array<'username' | 'is_active' | 'is_verified'> = ['username', 'is_active', 'is_verified']
 
 export const targetOf = (id: string) => ({ target_type: 'user', target_id: id })

@@ -5,7 +5,7 @@ import type { DefaultTierOptions } from '../../../../db/tiers.ts'
 import { insertUser, normalizeEmail, normalizeUsername } from '../../../../db/users.ts'
 import { invalid } from '../../../../plugins/envelope/errors.ts'
 import { cursorPage, envelope, errors, page, success } from '../../../../plugins/envelope/schema.ts'
-import { normalizeNames } from './account.ts'
+import { normalizeNames, shownFields } from './account.ts'
 import { userLists } from './list.ts'
 import { User, UserCreate, UserList, UserQuery } from './schema.ts'
 
@@ -65,7 +65,9 @@ const users: FastifyPluginAsyncTypebox<CursorOptions & DefaultRoleOptions & Defa
       const password_hash = await app.passwords.hash(password)
       const { body, location } = await request.transaction(async (trx) => {
         const { user_id: _, ...user } = await insertUser(trx, { ...fields, password_hash }, defaultRole, defaultTier)
-        return { status: 201, body: success('User created', user), location: `/api/v1/users/${user.id}` }
+        const location = `/api/v1/users/${user.id}`
+        const details = app.audit.difference({}, fields, shownFields)
+        return { status: 201, body: success('User created', user), location, details }
       })
       return reply.code(201).header('location', location).send(body)
     }

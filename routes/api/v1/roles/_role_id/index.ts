@@ -60,7 +60,8 @@ const role: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defaul
           if (isProtected(found) && Object.keys(powers).length > 0) throw new Conflict('This role is protected')
           const role = await updateRole(trx, params.role_id, request.body)
           await app.changes.record(trx, 'role', role.id)
-          return { status: 200, body: success('Role updated', role) }
+          const details = app.audit.difference(found, request.body, ['name', 'is_admin', 'is_active'])
+          return { status: 200, body: success('Role updated', role), details }
         })
       )
       return body
@@ -90,7 +91,7 @@ const role: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defaul
         if (isProtected(found)) throw new Conflict('This role is protected')
         if (await isAssigned(trx, found.role_id)) throw new Conflict('Somebody holds this role: unassign it first')
         await deleteRole(trx, found.role_id)
-        return { status: 204, body: null }
+        return { status: 204, body: null, details: { name: found.name } }
       })
       return reply.code(204).send(null)
     }

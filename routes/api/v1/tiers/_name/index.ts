@@ -49,7 +49,8 @@ const tier: FastifyPluginAsyncTypebox<DefaultTierOptions> = async (app, { defaul
           throw new Conflict('New users get this tier')
         const tier = await renameTier(trx, found.tier_id, request.body.name)
         await app.changes.record(trx, 'tier', tier.id)
-        return { status: 200, body: success('Tier updated', tier) }
+        const details = app.audit.difference(found, request.body, ['name'])
+        return { status: 200, body: success('Tier updated', tier), details }
       })
       return body
     }
@@ -77,7 +78,7 @@ const tier: FastifyPluginAsyncTypebox<DefaultTierOptions> = async (app, { defaul
           throw new Conflict('Somebody has this tier: give them another one first')
         await deleteTier(trx, found.tier_id)
         await app.changes.record(trx, 'tier', found.id)
-        return { status: 204, body: null }
+        return { status: 204, body: null, details: { name: found.name } }
       })
       return reply.code(204).send(null)
     }

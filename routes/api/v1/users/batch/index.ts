@@ -5,7 +5,7 @@ import type { DefaultRoleOptions } from '../../../../../db/roles.ts'
 import type { DefaultTierOptions } from '../../../../../db/tiers.ts'
 import { insertUser } from '../../../../../db/users.ts'
 import { invalid } from '../../../../../plugins/envelope/errors.ts'
-import { changeAccount, normalizeNames, targetOf } from '../account.ts'
+import { changeAccount, normalizeNames, shownFields, targetOf } from '../account.ts'
 import type { UserCreate } from '../schema.ts'
 import { firstOfEach, refusalOf, repeated, runBatch, type Step } from './run.ts'
 import { BatchResults, UserBatchCreate, UserBatchUpdate } from './schema.ts'
@@ -46,7 +46,8 @@ const batch: FastifyPluginAsyncTypebox<DefaultRoleOptions & DefaultTierOptions> 
           const password_hash = await app.passwords.hash(password)
           return async (trx) => {
             const { id } = await insertUser(trx, { ...fields, password_hash }, defaultRole, defaultTier)
-            await app.audit.record(trx, { action: 'user.created', ...targetOf(id), request })
+            const details = app.audit.difference({}, fields, shownFields)
+            await app.audit.record(trx, { action: 'user.created', ...targetOf(id), details, request })
             return { id, code: 201 }
           }
         } catch (error) {

@@ -43,7 +43,8 @@ const me: FastifyPluginAsyncTypebox = async (app) => {
         await updateMe(trx, caller, changes)
         if (changes.username !== undefined) dropPosts(app, trx, caller.username)
         await app.changes.record(trx, 'user', caller.id)
-        return { status: 200, body: success('Account updated', await findMe(trx, caller)) }
+        const details = app.audit.difference({ username: caller.username }, changes, ['username'])
+        return { status: 200, body: success('Account updated', await findMe(trx, caller)), details }
       })
       return body
     }

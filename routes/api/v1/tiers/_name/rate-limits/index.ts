@@ -51,7 +51,9 @@ const rateLimits: FastifyPluginAsyncTypebox = async (app) => {
         const rule = await insertRateLimit(trx, tier.tier_id, fields)
         await app.changes.record(trx, 'tier', tier.id)
         const location = `/api/v1/tiers/${tier.name}/rate-limits/${rule.id}`
-        return { status: 201, body: success('Rate limit created', rule), location }
+        const shown = ['name', 'path', 'method', 'limit', 'period'] as const
+        const details = { tier: tier.name, ...app.audit.difference({}, fields, [...shown]) }
+        return { status: 201, body: success('Rate limit created', rule), location, details }
       })
       return reply.code(201).header('location', location).send(body)
     }

@@ -52,6 +52,17 @@ export function insertRateLimit(
     .executeTakeFirstOrThrow()
 }
 
+/** The rule, which nobody else changes until the transaction ends. */
+export function lockRateLimit(trx: Transaction<Database>, tier_id: number, id: string) {
+  return trx
+    .selectFrom('tier_rate_limits')
+    .select(columns)
+    .where('tier_id', '=', tier_id)
+    .where('public_id', '=', id)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+}
+
 export function updateRateLimit(trx: Transaction<Database>, tier_id: number, id: string, changes: RateLimitFields) {
   return trx
     .updateTable('tier_rate_limits')
@@ -59,14 +70,15 @@ export function updateRateLimit(trx: Transaction<Database>, tier_id: number, id:
     .where('tier_id', '=', tier_id)
     .where('public_id', '=', id)
     .returning(columns)
-    .executeTakeFirst()
+    .executeTakeFirstOrThrow()
 }
 
-export async function deleteRateLimit(trx: Transaction<Database>, tier_id: number, id: string): Promise<boolean> {
-  const { numDeletedRows } = await trx
+/** What it limited, if there was such a rule. */
+export function deleteRateLimit(trx: Transaction<Database>, tier_id: number, id: string) {
+  return trx
     .deleteFrom('tier_rate_limits')
     .where('tier_id', '=', tier_id)
     .where('public_id', '=', id)
+    .returning(['path', 'method'])
     .executeTakeFirst()
-  return numDeletedRows === 1n
 }

@@ -31,7 +31,9 @@ const changePassword: FastifyPluginAsyncTypebox = async (app) => {
 
       const proven = await app.lockout.attempt(request, user.username, async () => {
         const { valid } = await app.passwords.verify(user.password_hash, current_password)
-        return valid ? user : null
+        if (valid) return user
+        await app.audit.recordFailure(app.db, { action: 'password_change.failed', account: { id }, request })
+        return null
       })
       if (proven === null) throw wrongPassword()
       const password_hash = await app.passwords.hash(new_password)

@@ -4,7 +4,7 @@ import { NotFound } from '../../../../../../../plugins/envelope/errors.ts'
 import { envelope, errors, success } from '../../../../../../../plugins/envelope/schema.ts'
 import { lockTier } from '../../../queries.ts'
 import { TierRateLimit, TierRateLimitParams, TierRateLimitUpdate } from '../../../schema.ts'
-import { deleteRateLimit, findRateLimit, updateRateLimit } from '../queries.ts'
+import { deleteRateLimit, findRateLimit, lockRateLimit, updateRateLimit } from '../queries.ts'
 import { requireRoute } from '../route-check.ts'
 
 const absent = () => new NotFound('Rate limit not found')
@@ -49,11 +49,14 @@ const rateLimit: FastifyPluginAsyncTypebox = async (app) => {
       const { body } = await request.transaction(async (trx) => {
         const tier = await lockTier(trx, params.name, 'forKeyShare')
         if (tier === undefined) throw absent()
+        const found = await lockRateLimit(trx, tier.tier_id, params.rate_limit_id)
+        if (found === undefined) throw absent()
         const rule = await updateRateLimit(trx, tier.tier_id, params.rate_limit_id, changes)
-        if (rule === undefined) throw absent()
         requireRoute(app.limits, rule)
         await app.changes.record(trx, 'tier', tier.id)
-        return { status: 200, body: success('Rate limit updated', rule) }
+        const shown = ['name', 'path', 'method', 'limit', 'period'] as const
+        const details = { tier: tier.name, ...app.audit.difference(found, changes, [...shown]) }
+        return { status: 200, body: success('Rate limit updated', rule), details }
       })
       return body
     }
@@ -76,9 +79,11 @@ const rateLimit: FastifyPluginAsyncTypebox = async (app) => {
       const { name, rate_limit_id } = request.params
       await request.transaction(async (trx) => {
         const tier = await lockTier(trx, name, 'forKeyShare')
-        if (tier === undefined || !(await deleteRateLimit(trx, tier.tier_id, rate_limit_id))) throw absent()
+        if (tier === undefined) throw absent()
+        const deleted = await deleteRateLimit(trx, tier.tier_id, rate_limit_id)
+        if (deleted === undefined) throw absent()
         await app.changes.record(trx, 'tier', tier.id)
-        return { status: 204, body: null }
+        return { status: 204, body: null, details: { tier: tier.name, ...deleted } }
       })
       return reply.code(204).send(null)
     }
