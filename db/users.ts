@@ -83,3 +83,19 @@ export function findUserByIdentifier(db: Kysely<Database>, identifier: string) {
 export const rolesOfUser = sql<string[]>`array(
   select roles.name from user_roles join roles on roles.id = user_roles.role_id
   where user_roles.user_id = users.id and roles.is_active order by roles.name)`
+
+/**
+ * Whether the user is live. Until the transaction ends nobody deactivates or deletes them: what is made for them
+ * meanwhile would outlive that.
+ */
+export async function holdLiveUser(trx: Transaction<Database>, userId: number): Promise<boolean> {
+  const row = await trx
+    .selectFrom('users')
+    .select('id')
+    .where('id', '=', userId)
+    .where('is_active', '=', true)
+    .where('deleted_at', 'is', null)
+    .forShare()
+    .executeTakeFirst()
+  return row !== undefined
+}

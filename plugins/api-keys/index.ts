@@ -90,11 +90,13 @@ async function apiKeys(app: FastifyInstance, options: ApiKeysOptions): Promise<v
     list: (handle, userId) => queries.listKeys(withKeys(handle), userId, maxKeys),
     get: (handle, userId, id) => queries.getKey(withKeys(handle), userId, id),
 
+    lock: (trx, userId, id) => queries.lockKey(withKeys(trx), userId, id),
+
     async update(trx, userId, id, changes) {
       const own = withKeys(trx)
-      const scopes = await queries.lockScopes(own, userId, id)
-      if (scopes === undefined) return undefined
-      if (changes.scopes?.some((scope) => !scopes.includes(scope))) throw new ScopesNotNarrower()
+      const key = await queries.lockKey(own, userId, id)
+      if (key === undefined) return undefined
+      if (changes.scopes?.some((scope) => !key.scopes.includes(scope))) throw new ScopesNotNarrower()
       await app.changes.record(trx, 'api_key', id)
       return queries.updateKey(own, userId, id, changes)
     },

@@ -59,10 +59,9 @@ export function getKey(db: Db, userId: number, id: string) {
   return owned(db, userId).select(summary).where('id', '=', id).executeTakeFirst()
 }
 
-/** The scopes of a key, whose row is held until the transaction ends. */
-export async function lockScopes(db: Db, userId: number, id: string): Promise<string[] | undefined> {
-  const row = await owned(db, userId).select('scopes').where('id', '=', id).forNoKeyUpdate().executeTakeFirst()
-  return row?.scopes
+/** The same, and nobody else changes the row until the transaction ends. */
+export function lockKey(db: Db, userId: number, id: string) {
+  return owned(db, userId).select(summary).where('id', '=', id).forNoKeyUpdate().executeTakeFirst()
 }
 
 const change = (db: Db, userId: number) =>

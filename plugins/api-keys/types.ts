@@ -40,6 +40,8 @@ export interface ApiKeys {
   /** The newest first. */
   list(db: Kysely<Tables>, userId: number): Promise<ApiKeySummary[]>
   get(db: Kysely<Tables>, userId: number, id: string): Promise<ApiKeySummary | undefined>
+  /** The same, and nobody else changes it until the transaction ends. */
+  lock(trx: Transaction<Tables>, userId: number, id: string): Promise<ApiKeySummary | undefined>
   /** @throws ScopesNotNarrower */
   update(trx: Transaction<Tables>, userId: number, id: string, changes: KeyChanges): Promise<ApiKeySummary | undefined>
   /** A new text for the same key; the one before is good for `overlapSeconds` more. @throws RangeError beyond `maxDays` */

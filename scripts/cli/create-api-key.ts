@@ -1,4 +1,4 @@
-import { findUserByIdentifier } from '../../db/users.ts'
+import { findUserByIdentifier, holdLiveUser } from '../../db/users.ts'
 import { UsageError } from '../main.ts'
 import { withApp } from './context.ts'
 
@@ -27,9 +27,12 @@ export async function createApiKey({ username, name, days, scopes }: CreateApiKe
     if (missing.length > 0) throw new Error(`${username} lacks ${missing.join(', ')}`)
 
     const { text, ...key } = await database.transaction(async (trx) => {
+      if (!(await holdLiveUser(trx, owner.user_id))) throw new Error(`There is no active user ${username}`)
       const fields = { user_id: owner.user_id, name: name ?? null, scopes: wanted }
       const created = await apiKeys.create(trx, { ...fields, ...(days && { days: Number(days) }) })
-      const details = { user_id: owner.id, made_by: 'command line' }
+      const made = { name: created.name, scopes: wanted, expires_at: created.expires_at }
+      const difference = audit.difference({}, made, ['name', 'scopes', 'expires_at'])
+      const details = { user_id: owner.id, made_by: 'command line', ...difference }
       await audit.record(trx, { action: 'api_key.created', target_type: 'api_key', target_id: created.id, details })
       return created
     })

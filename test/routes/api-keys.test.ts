@@ -35,7 +35,9 @@ t.test('K01: a key is in the answer that made it, and never again', async (t) =>
   t.same(listed.json().data, [metadata])
   t.notOk(listed.body.includes(api_key.slice(36, 84)))
   const events = await app.db.selectFrom('audit_events').selectAll().where('action', '=', 'api_key.created').execute()
-  t.match(events, [{ actor_id: owner, target_type: 'api_key', target_id: metadata.id, details: null }])
+  t.match(events, [
+    { actor_id: owner, target_type: 'api_key', target_id: metadata.id, details: { to: { name: 'backup' } } }
+  ])
   t.notOk(JSON.stringify(events).includes(api_key.slice(36, 84)))
 
   const answer = await call('GET', me, withKey(api_key))

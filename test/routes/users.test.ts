@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
 import { signIn, signUp, startApp } from '../support/app.ts'
-import { administrator, caller, person, roleWith } from '../support/people.ts'
+import { administrator, caller, keyOf, PASSWORD, person, roleWith } from '../support/people.ts'
 
 const app = await startApp(t)
 const admin = await administrator(app)
@@ -53,6 +53,26 @@ t.test('an administrator creates, reads and changes a user', async (t) => {
     actions.map(({ action }) => action),
     ['user.created', 'user.updated', 'email.changed']
   )
+})
+
+t.test('an address that an administrator changes is unverified, unless the same call says otherwise', async (t) => {
+  const { id, username } = await person(app)
+  const address = (n: number) => `${n}-${username}@example.com`
+  const patch = async (changes: object, as = admin.as) =>
+    ((await as.patch(`/users/${id}`, changes)).json().data ?? {}) as { email: string; is_verified: boolean }
+  t.match(await patch({ email: address(1), is_verified: true }), { email: address(1), is_verified: true })
+  t.match(await patch({ email: address(1).toUpperCase() }), { email: address(1), is_verified: true }, 'no other one')
+  t.match(await patch({ email: address(2) }), { email: address(2), is_verified: false }, 'nobody has confirmed it')
+
+  const batch = (changes: object) => admin.as.patch('/users/batch', { users: [{ id, ...changes }] })
+  await batch({ is_verified: true })
+  await batch({ email: address(3) })
+  t.match(await rowOf(id), { email: address(3), is_verified: false }, 'in a batch')
+
+  await admin.as.post(`/users/${id}/roles`, { role_id: (await roleWith(app, ['update:user:all'])).id })
+  const self = await signIn(app, { email: address(3), password: PASSWORD })
+  await patch({ is_verified: true })
+  t.match(await patch({ email: address(4) }, caller(app, self.headers)), { is_verified: false }, 'their own')
 })
 
 t.test(
@@ -120,6 +140,62 @@ t.test('A12 a deleted user is out at once, their names are free, and restoring b
   t.match((await admin.as.post(`${path}/restore`)).json().data, { id: user.id, email: user.email, roles: ['user'] })
   t.equal((await admin.as.post(`${path}/restore`)).statusCode, 404)
   t.equal(await signInStatus(user), 200)
+})
+
+t.test(
+  'A13 the keys of a deactivated user are refused until they are active again; those of a deleted one for ever',
+  async (t) => {
+    const user = await person(app)
+    const path = `/users/${user.id}`
+    const key = await keyOf(app, user, ['read:user:me'])
+    const status = async (headers: Record<string, string>) => (await caller(app, headers).get('/users/me')).statusCode
+    const both = async () => [await status(key.headers), await status(user.headers)]
+    t.same(await both(), [200, 200])
+
+    await admin.as.patch(path, { is_active: false })
+    t.same(await both(), [401, 401])
+    await admin.as.patch(path, { is_active: true })
+    t.same(await both(), [200, 401], 'a key is no session: its owner need not sign in')
+
+    const { headers } = await signIn(app, user)
+    const renewed = await caller(app, headers).post(`/api-keys/${key.id}/rotate`, {})
+    t.equal(renewed.statusCode, 200)
+    for (const remove of [
+      () => admin.as.delete(path),
+      () => admin.as.post('/users/batch-delete', { ids: [user.id] })
+    ]) {
+      const another = await keyOf(app, user, ['read:user:me'])
+      const again = await signIn(app, user)
+      await remove()
+      t.equal((await admin.as.post(`${path}/restore`)).statusCode, 200)
+      const credentials = [
+        ...[key.headers, { 'x-api-key': renewed.json().data.api_key }, another.headers],
+        ...[user.headers, headers, again.headers]
+      ]
+      t.same(await Promise.all(credentials.map(status)), Array(6).fill(401))
+      t.equal((await caller(app, {}).post('/auth/refresh', { refresh_token: again.refreshToken })).statusCode, 401)
+    }
+    t.same((await caller(app, (await signIn(app, user)).headers).get('/api-keys')).json().data, [])
+  }
+)
+
+t.test('a key or a session that is made at the moment of a deletion does not outlive it', async (t) => {
+  for (let round = 0; round < 5; round++) {
+    const user = await signUp(app)
+    const as = caller(app, user.headers)
+    const login = { identifier: user.email, password: user.password, delivery: 'body' }
+    const made = [() => as.post('/api-keys', {}), () => as.post('/auth/login', login)]
+    const all = [...made, () => admin.as.delete(`/users/${user.id}`), ...made]
+    const answers = await Promise.all(all.map((send) => send()))
+    t.equal((await admin.as.post(`/users/${user.id}/restore`)).statusCode, 200)
+    for (const answer of answers) {
+      const { api_key, access_token } = answer.body === '' ? {} : (answer.json().data ?? {})
+      if (api_key) t.equal((await caller(app, { 'x-api-key': api_key }).get('/users/me')).statusCode, 401)
+      if (access_token) {
+        t.equal((await caller(app, { authorization: `Bearer ${access_token}` }).get('/users/me')).statusCode, 401)
+      }
+    }
+  }
 })
 
 t.test('people delete their own account', async (t) => {

@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import { holdLiveUser } from '../../../../db/users.ts'
 import type { IssuedKey } from '../../../../plugins/api-keys/index.ts'
 import { PermissionDenied } from '../../../../plugins/auth/errors.ts'
-import { NotFound } from '../../../../plugins/envelope/errors.ts'
+import { NotFound, Unauthorized } from '../../../../plugins/envelope/errors.ts'
 import { envelope, errors, success } from '../../../../plugins/envelope/schema.ts'
 import { ApiKey, ApiKeyCreate, ApiKeyParams, ApiKeyRotate, ApiKeyUpdate, NewApiKey } from './schema.ts'
 
@@ -22,7 +23,7 @@ const apiKeys: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async (app, { api
         tags: ['api-keys'],
         summary: 'Create an API key',
         description:
-          'The key is in this answer only. Its scopes are permissions of the caller, by default all of them; it can never do more than its owner.',
+          'The key is in this answer only. Its scopes are permissions of the caller, by default all of them; it can never do more than its owner. While the owner is deactivated it is refused; deleting them ends it for good.',
         body: ApiKeyCreate(apiKeyMaxDays),
         response: { 201: envelope(NewApiKey), ...errors(403, 409) }
       }
@@ -34,8 +35,12 @@ const apiKeys: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async (app, { api
       if (missing.length > 0) throw new PermissionDenied(missing)
 
       const { status, body, location } = await request.transaction(async (trx) => {
+        if (!(await holdLiveUser(trx, user_id))) throw new Unauthorized('This account is no longer active')
         const key = await app.apiKeys.create(trx, { user_id, name, scopes, ...(days && { days }) })
-        return { status: 201, body: success('API key created', shown(key)), location: `/api/v1/api-keys/${key.id}` }
+        const location = `/api/v1/api-keys/${key.id}`
+        const made = { name, scopes, expires_at: key.expires_at }
+        const details = app.audit.difference({}, made, ['name', 'scopes', 'expires_at'])
+        return { status: 201, body: success('API key created', shown(key)), location, details }
       })
       return reply.code(status).header('location', location).header('cache-control', 'no-store').send(body)
     }
@@ -92,9 +97,13 @@ const apiKeys: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async (app, { api
     },
     async (request) => {
       const { body } = await request.transaction(async (trx) => {
-        const key = await app.apiKeys.update(trx, request.caller.user_id, request.params.key_id, request.body)
-        if (key === undefined) throw notFound()
-        return { status: 200, body: success('API key updated', key) }
+        const { user_id } = request.caller
+        const { key_id } = request.params
+        const before = await app.apiKeys.lock(trx, user_id, key_id)
+        const key = await app.apiKeys.update(trx, user_id, key_id, request.body)
+        if (before === undefined || key === undefined) throw notFound()
+        const details = app.audit.difference(before, request.body, ['name', 'is_active', 'scopes'])
+        return { status: 200, body: success('API key updated', key), details }
       })
       return body
     }
@@ -121,7 +130,8 @@ const apiKeys: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async (app, { api
       const { body } = await request.transaction(async (trx) => {
         const key = await app.apiKeys.rotate(trx, request.caller.user_id, request.params.key_id, options)
         if (key === undefined) throw notFound()
-        return { status: 200, body: success('API key rotated', shown(key)) }
+        const details = { expires_at: key.expires_at, overlap_seconds: overlapSeconds }
+        return { status: 200, body: success('API key rotated', shown(key)), details }
       })
       reply.header('cache-control', 'no-store')
       return body
