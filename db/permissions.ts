@@ -1,6 +1,9 @@
 import { sql } from 'kysely'
 
-/** Every permission that a route may ask for, `<what>:<resource>:<whose>`; the table `permissions` has the same codes. */
+/**
+ * Every permission that a route may ask for, `<what>:<resource>:<whose>`; the table `permissions` has the same codes. None asks
+ * for `create:user:me`: people register before they are anybody. It completes the matrix, for hosts whose accounts have parts.
+ */
 export const permissionCodes = [
   ...['create:user:me', 'read:user:me', 'update:user:me', 'delete:user:me'],
   ...['create:user:all', 'read:user:all', 'update:user:all', 'delete:user:all'],
@@ -12,6 +15,7 @@ export const permissionCodes = [
   'read:audit_event:all',
   ...['create:tier:all', 'update:tier:all', 'delete:tier:all'],
   'delete:cache:all',
+  ...['create:todo:me', 'read:todo:me', 'update:todo:me', 'delete:todo:me'],
   ...['create:post:me', 'update:post:me', 'delete:post:me', 'delete:post:all'],
   ...['create:item:me', 'read:item:me', 'update:item:me', 'delete:item:me'],
   ...['create:task:me', 'read:task:me', 'update:task:me', 'read:task:all', 'update:task:all']

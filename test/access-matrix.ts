@@ -159,27 +159,27 @@ export const matrix: Record<string, Row> = {
   'PATCH /api/v1/permissions/{permission_id}': administered(200, { description: 'New' }),
   'DELETE /api/v1/permissions/{other_permission_id}': administered(204),
 
-  'GET /api/v1/todos': self(200),
-  'POST /api/v1/todos': self(201, { title: 'New' }),
-  'GET /api/v1/todos/{todo_id}': own(200),
-  'PATCH /api/v1/todos/{todo_id}': own(200, { title: 'New' }),
-  'DELETE /api/v1/todos/{todo_id}': own(204),
+  'GET /api/v1/todos': keyed(self(200)),
+  'POST /api/v1/todos': keyed(self(201, { title: 'New' })),
+  'GET /api/v1/todos/{todo_id}': keyed(own(200)),
+  'PATCH /api/v1/todos/{todo_id}': keyed(own(200, { title: 'New' })),
+  'DELETE /api/v1/todos/{todo_id}': keyed(own(204)),
 
   'GET /api/v1/users/{username}/posts': all(200),
-  'POST /api/v1/users/{username}/posts': authored(201, { title: 'New', text: 'New' }),
+  'POST /api/v1/users/{username}/posts': keyed(authored(201, { title: 'New', text: 'New' })),
   'GET /api/v1/users/{username}/posts/{post_id}': all(200),
-  'PATCH /api/v1/users/{username}/posts/{post_id}': authored(200, { title: 'New' }),
-  'DELETE /api/v1/users/{username}/posts/{post_id}': authored(204),
+  'PATCH /api/v1/users/{username}/posts/{post_id}': keyed(authored(200, { title: 'New' })),
+  'DELETE /api/v1/users/{username}/posts/{post_id}': keyed(authored(204)),
 
   'GET /api/v1/items': all(200),
-  'POST /api/v1/items': self(201, { title: 'New' }),
-  'GET /api/v1/items/mine': self(200),
+  'POST /api/v1/items': keyed(self(201, { title: 'New' })),
+  'GET /api/v1/items/mine': keyed(self(200)),
   'GET /api/v1/items/search': all(422), // without a text to find
   'GET /api/v1/items/{item_id}': all(200), // active; test/routes/items has the drafts
-  'PATCH /api/v1/items/{item_id}': own(200, { title: 'New' }),
-  'DELETE /api/v1/items/{item_id}': own(204),
-  'POST /api/v1/items/{item_id}/activate': own(409), // as it is already
-  'POST /api/v1/items/{item_id}/archive': own(200),
+  'PATCH /api/v1/items/{item_id}': keyed(own(200, { title: 'New' })),
+  'DELETE /api/v1/items/{item_id}': keyed(own(204)),
+  'POST /api/v1/items/{item_id}/activate': keyed(own(409)), // as it is already
+  'POST /api/v1/items/{item_id}/archive': keyed(own(200)),
 
   'GET /api/v1/tasks': keyed(self(200)),
   'POST /api/v1/tasks': keyed(self(201, { message: 'New' })),

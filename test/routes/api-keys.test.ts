@@ -182,6 +182,27 @@ t.test('Z07: a key cannot exceed its owner, when it is made and when it is used'
   t.equal(await events(), 403, 'what the owner lost the key has lost')
 })
 
+t.test('Z07: a program keeps the things of its owner, as far as its scopes go, and nobody else’s', async (t) => {
+  const [ada, bob] = [await signUp(app), await signUp(app)]
+  const theirs = (await call('POST', '/api/v1/todos', bob.headers, { title: 'Theirs' })).json().data.id
+  const scopes = ['create:todo:me', 'read:todo:me', 'create:post:me', 'create:item:me', 'read:item:me']
+  const as = withKey((await createKey(ada.headers, { scopes })).key)
+  const todo = await call('POST', '/api/v1/todos', as, { title: 'Mine' })
+  t.equal(todo.statusCode, 201, todo.body)
+  const mine = todo.headers.location ?? ''
+  t.same((await call('GET', mine, ada.headers)).json().data, todo.json().data, 'its owner has it')
+  t.match((await call('GET', '/api/v1/todos', as)).json(), { total_count: 1, data: [{ title: 'Mine' }] })
+  t.equal((await call('GET', `/api/v1/todos/${theirs}`, as)).statusCode, 404)
+  t.match((await call('PATCH', mine, as, { title: 'No' })).json().missing, ['update:todo:me'])
+  t.match((await call('DELETE', mine, as)).json().missing, ['delete:todo:me'])
+
+  const post = { title: 'Mine', text: 'Read me' }
+  t.equal((await call('POST', `/api/v1/users/${ada.username}/posts`, as, post)).statusCode, 201)
+  t.equal((await call('POST', `/api/v1/users/${bob.username}/posts`, as, post)).statusCode, 403)
+  t.equal((await call('POST', '/api/v1/items', as, { title: 'Mine' })).statusCode, 201)
+  t.match((await call('GET', '/api/v1/items/mine', as)).json().data, [{ title: 'Mine', status: 'draft' }])
+})
+
 t.test('Z07: a key makes, renews, changes and lists no keys, changes no password and ends no session', async (t) => {
   const { headers, password } = await signUp(app)
   const { key, id } = await createKey(headers, {})

@@ -50,7 +50,7 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
   app.get(
     '/mine',
     {
-      config: { auth: { permission: 'read:item:me' } },
+      config: { auth: { permission: 'read:item:me', apiKey: true } },
       schema: {
         operationId: 'listOwnItems',
         tags: ['items'],
@@ -91,7 +91,7 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
     '',
     {
       config: {
-        auth: { permission: 'create:item:me' },
+        auth: { permission: 'create:item:me', apiKey: true },
         audit: 'item.created',
         idempotent: true,
         cache: { invalidates: ['items'] }
@@ -141,7 +141,7 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
     '/:item_id',
     {
       config: {
-        auth: { permission: 'update:item:me' },
+        auth: { permission: 'update:item:me', apiKey: true },
         audit: 'item.updated',
         cache: { prefix: 'item', id: 'item_id', invalidates: ['items'] }
       },
@@ -171,7 +171,7 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
     '/:item_id',
     {
       config: {
-        auth: { permission: 'delete:item:me' },
+        auth: { permission: 'delete:item:me', apiKey: true },
         audit: 'item.deleted',
         cache: { prefix: 'item', id: 'item_id', invalidates: ['items'] }
       },

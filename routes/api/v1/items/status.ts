@@ -16,7 +16,7 @@ const status: FastifyPluginAsyncTypebox = async (app) => {
       `/:item_id/${verb}`,
       {
         config: {
-          auth: { permission: 'update:item:me' },
+          auth: { permission: 'update:item:me', apiKey: true },
           audit: `item.${to === 'active' ? 'activated' : 'archived'}`,
           cache: { prefix: 'item', id: 'item_id', invalidates: ['items'] }
         },

@@ -35,7 +35,7 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
     '',
     {
       config: {
-        auth: 'required',
+        auth: { permission: 'create:todo:me', apiKey: true },
         limit: write,
         audit: 'todo.created',
         idempotent: true,
@@ -64,7 +64,7 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
     '',
     {
       config: {
-        auth: 'required',
+        auth: { permission: 'read:todo:me', apiKey: true },
         limit: read,
         etag: 'body',
         cache: { key: 'todos:list:{@caller}', ttl: 60, tags: ['todos:{@caller}'] }
@@ -87,7 +87,12 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
   app.get(
     '/:todo_id',
     {
-      config: { auth: 'required', limit: read, etag: 'row', cache: { prefix: 'todo', id: 'todo_id', ttl: 60 } },
+      config: {
+        auth: { permission: 'read:todo:me', apiKey: true },
+        limit: read,
+        etag: 'row',
+        cache: { prefix: 'todo', id: 'todo_id', ttl: 60 }
+      },
       schema: {
         operationId: 'getTodo',
         tags: ['todos'],
@@ -108,7 +113,7 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
     '/:todo_id',
     {
       config: {
-        auth: 'required',
+        auth: { permission: 'update:todo:me', apiKey: true },
         limit: write,
         audit: 'todo.updated',
         etag: 'row',
@@ -140,7 +145,7 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
     '/:todo_id',
     {
       config: {
-        auth: 'required',
+        auth: { permission: 'delete:todo:me', apiKey: true },
         limit: write,
         audit: 'todo.deleted',
         ifMatch: 'optional',

@@ -51,7 +51,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     '',
     {
       config: {
-        auth: { permission: 'create:post:me' },
+        auth: { permission: 'create:post:me', apiKey: true },
         audit: 'post.created',
         idempotent: true,
         etag: 'row',
@@ -106,7 +106,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     '/:post_id',
     {
       config: {
-        auth: { permission: 'update:post:me' },
+        auth: { permission: 'update:post:me', apiKey: true },
         audit: 'post.updated',
         etag: 'row',
         ifMatch: 'optional',
@@ -137,7 +137,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     '/:post_id',
     {
       config: {
-        auth: { permission: 'delete:post:me' },
+        auth: { permission: 'delete:post:me', apiKey: true },
         audit: 'post.deleted',
         ifMatch: 'optional',
         cache: { prefix: '{username}_post', id: 'post_id', invalidates: ['user:{username}:posts'] }
