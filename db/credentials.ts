@@ -12,6 +12,15 @@ export function findCredentials(db: Kysely<Database>, userId: number) {
     .executeTakeFirst()
 }
 
+/** Sets a password in the place of a forgotten one; that its mail was read proves the address, too. */
+export async function replacePassword(
+  trx: Transaction<Database>,
+  userId: number,
+  password_hash: string
+): Promise<void> {
+  await trx.updateTable('users').set({ password_hash, is_verified: true }).where('id', '=', userId).execute()
+}
+
 /**
  * Holds the user's row until the transaction ends if it is live and its hash is still the one that was verified, before
  * the transaction; then stores `nextHash` where that is another. `false`: what was verified no longer counts.

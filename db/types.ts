@@ -118,8 +118,26 @@ export interface TasksTable extends Resource {
   finished_at: NullableTimestamp
 }
 
+/** What proves, once, that somebody reads the mail of an account. */
+export interface AccountTokensTable {
+  /** SHA-256 in base64url: the token itself is nowhere but in the mail. */
+  token_hash: string
+  user_id: number
+  purpose: 'verify_email' | 'reset_password' | 'change_email'
+  /** Where it was mailed to. */
+  email: string
+  /** A hash of what must not have changed since. */
+  bound_to: string
+  /** The job that mailed it. */
+  job_id: string
+  created_at: Timestamp
+  expires_at: ColumnType<string, string, never>
+  used_at: NullableTimestamp
+}
+
 /** Every table of the service. */
 export interface Database {
+  account_tokens: AccountTokensTable
   api_keys: ApiKeysTable
   audit_events: AuditEventsTable
   changes: ChangesTable

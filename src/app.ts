@@ -30,6 +30,8 @@ import validation from '../plugins/validation/index.ts'
 import { prepareAccounts } from './accounts.ts'
 import { type Config, trustProxy } from './config.ts'
 import { openAppDatabase, prepareSchema } from './database.ts'
+import { docsOptions } from './docs-options.ts'
+import { createLetters } from './letters.ts'
 import { loadJobs } from './load-jobs.ts'
 import * as options from './options.ts'
 import { redisGuard } from './redis-guard.ts'
@@ -111,7 +113,7 @@ async function build(
     await app.register(envelope)
     await app.register(validation)
     // Ahead of whatever mounts a route: only what comes later is in the document.
-    if (module === 'server') await app.register(docs, options.docs(config, app))
+    if (module === 'server') await app.register(docs, docsOptions(config, app))
     await app.register(health, { version: config.APP_VERSION })
     await app.register(metrics, { token: config.METRICS_TOKEN, version: config.APP_VERSION })
     await app.register(database, { database: opened })
@@ -126,6 +128,7 @@ async function build(
     await app.register(conditional)
     await app.register(sessions, options.sessions(config))
     await app.register(mail, options.mail(config))
+    app.decorate('letters', createLetters(config))
     await app.register(jobs, { ...options.jobs(config, app, module), jobs: await loadJobs() })
     await app.register(apiKeys, options.apiKeys(config))
     await compose(app)

@@ -91,6 +91,11 @@ export const matrix: Record<string, Row> = {
   'POST /api/v1/auth/refresh': all(401, { refresh_token: 'rt_x' }),
   'POST /api/v1/auth/logout': all(204),
   'POST /api/v1/auth/logout-all': self(200),
+  'POST /api/v1/auth/verify-email': all(422, { token: 'x' }),
+  'POST /api/v1/auth/verify-email/resend': all(202, { email: 'nobody@example.com' }),
+  'POST /api/v1/auth/email-change/confirm': all(422, { token: 'x' }),
+  'POST /api/v1/auth/forgot-password': all(202, { email: 'nobody@example.com' }),
+  'POST /api/v1/auth/reset-password': all(422, { token: 'x', new_password: 'Correct-horse-1' }),
   'GET /api/v1/auth/sessions': self(200),
   'DELETE /api/v1/auth/sessions/{session_id}': own(204),
 
@@ -115,6 +120,10 @@ export const matrix: Record<string, Row> = {
   'POST /api/v1/users/me/change-password': self(200, () => ({
     current_password: PASSWORD,
     new_password: `Of-${fresh()}`
+  })),
+  'POST /api/v1/users/me/email-change': self(202, () => ({
+    email: `${fresh()}@example.com`,
+    current_password: PASSWORD
   })),
   'GET /api/v1/users/{user_id}': all(200), // the public part; all of it to the owner, moderators and administrators
   'PATCH /api/v1/users/{user_id}': moderated(200, { name: 'New' }),

@@ -8,7 +8,7 @@ import { clientOf } from './client.ts'
 import { difference, namesIn } from './difference.ts'
 import { MIN_RETENTION_DAYS } from './migration.ts'
 import type { AuditEventsTable, AuditTables } from './table.ts'
-import type { Audit, AuditEvent, AuditFailure } from './types.ts'
+import type { Audit, AuditEvent, AuditFailure, AuditOrigin } from './types.ts'
 
 export interface AuditOptions {
   /**
@@ -51,7 +51,7 @@ async function audit(app: FastifyInstance, options: AuditOptions): Promise<void>
   if (first === undefined || first.key.length < 32) throw new Error('audit: keys needs a key of at least 32 bytes')
   const key = createSecretKey(first.key)
 
-  async function record(trx: Transaction<Tables>, { request, details, ...event }: AuditEvent): Promise<void> {
+  async function record(trx: Transaction<Tables>, { request, origin, details, ...event }: AuditEvent): Promise<void> {
     if (event.action.endsWith('.failed')) throw new Error(`${event.action}: failures are counted, use recordFailure`)
     await trx
       .withTables<AuditTables>()
@@ -59,9 +59,7 @@ async function audit(app: FastifyInstance, options: AuditOptions): Promise<void>
       .values({
         actor_id: request?.principal?.id ?? null,
         ...event,
-        ip: request?.ip.slice(0, 64) ?? null,
-        user_agent: request?.headers['user-agent']?.slice(0, 512) ?? null,
-        request_id: request?.id.slice(0, 64) ?? null,
+        ...(origin ?? (request && originOf(request))),
         details: details === undefined ? null : withoutSecrets(details)
       })
       .execute()
@@ -70,6 +68,7 @@ async function audit(app: FastifyInstance, options: AuditOptions): Promise<void>
   app.decorate('audit', {
     record,
     difference,
+    originOf,
     async recordFailure(db, { action, account, request }) {
       const isKnown = 'id' in account
       const [type, id] = isKnown ? ['user', account.id] : ['identifier', digest(key, account.identifier)]
@@ -105,6 +104,14 @@ async function audit(app: FastifyInstance, options: AuditOptions): Promise<void>
   })
 }
 
+function originOf(request: FastifyRequest): AuditOrigin {
+  return {
+    ip: request.ip.slice(0, 64),
+    user_agent: request.headers['user-agent']?.slice(0, 512) ?? null,
+    request_id: request.id.slice(0, 64)
+  }
+}
+
 /** What the request was about: the `id` in the answer's data, else the last parameter of the route. */
 function targetOf(request: FastifyRequest, { body }: TransactionResult): string | null {
   const { data } = Object(body)
@@ -125,4 +132,4 @@ export const auditPlugin = fp(audit, { name: 'audit', fastify: '5.x', dependenci
 export default auditPlugin
 export type { Difference } from './difference.ts'
 export * as auditMigration from './migration.ts'
-export type { Audit, AuditEvent, AuditEventsTable, AuditFailure }
+export type { Audit, AuditEvent, AuditEventsTable, AuditFailure, AuditOrigin }

@@ -14,6 +14,15 @@ export interface AuditEvent {
   details?: Record<string, unknown>
   /** Where ip, user agent, request id and the caller are taken from. */
   request?: FastifyRequest
+  /** Instead of `request`, in a job: what `originOf` kept of the request that asked for it. */
+  origin?: AuditOrigin
+}
+
+/** Where a request came from, as plain JSON. */
+export interface AuditOrigin {
+  ip: string | null
+  user_agent: string | null
+  request_id: string | null
 }
 
 export interface AuditFailure {
@@ -27,6 +36,8 @@ export interface AuditFailure {
 export interface Audit {
   /** Writes the event in the caller's transaction: it exists exactly when what it tells of does. */
   record(trx: Transaction<Tables>, event: AuditEvent): Promise<void>
+  /** What an event keeps of a request, for the payload of a job that will record one. */
+  originOf(request: FastifyRequest): AuditOrigin
   /** Counts a failed proof, one row per client, account and minute. Not inside a transaction that will be rolled back. */
   recordFailure(db: Kysely<Tables>, failure: AuditFailure): Promise<void>
   /** For `details`: the names of what differs, and the values of those in `shown`; secrets and personal data belong in none. */

@@ -25,7 +25,7 @@ export const edits: Edit[] = [
       )
   },
   {
-    file: 'src/options.ts',
+    file: 'src/docs-options.ts',
     add: (text, { names: { plural, types } }) =>
       before(text, "    { name: 'service',", `    { name: '${plural}', description: '${types}' },\n`),
     remove: (text, { plural, types }) => without(text, `    \\{ name: '${plural}', description: '${types}' \\},\\n`)

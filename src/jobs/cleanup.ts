@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
+import { pruneTokens } from '../../db/account-tokens.ts'
 import type { Job } from '../../plugins/jobs/index.ts'
 
 /** Rows of the change feed older than this have been read by everybody. */
@@ -8,11 +9,12 @@ const BATCH = 1000
 
 type Service = Pick<FastifyInstance, 'db' | 'sessions' | 'idempotency' | 'changes' | 'audit' | 'apiKeys'>
 
-/** Deletes what has expired: dead sessions and API keys, answers to idempotency keys, old audit events, and changes that every process has seen. Returns how many rows went. */
+/** Deletes what has expired: dead sessions, API keys and account tokens, answers to idempotency keys, old audit events, and changes that every process has seen. Returns how many rows went. */
 export async function cleanUp({ db, sessions, apiKeys, idempotency, changes, audit }: Service) {
   return {
     sessions: await inBatches(() => sessions.prune(db, { limit: BATCH })),
     api_keys: await inBatches(() => apiKeys.prune(db, { limit: BATCH })),
+    account_tokens: await inBatches(() => pruneTokens(db, BATCH)),
     idempotency_keys: await inBatches(() => idempotency.prune(db, { limit: BATCH })),
     audit_events: await inBatches(() => audit.prune(db, { limit: BATCH })),
     changes: await changes.prune(CHANGES_KEPT_SECONDS)

@@ -18,8 +18,11 @@ export interface Mailbox {
   next(address: string): Promise<Email>
 }
 
-/** A real mail server on a free port, without TLS unless `options` say otherwise; closed at teardown. */
-export async function startMailbox(t: Test, options: SMTPServerOptions = {}): Promise<Mailbox> {
+/**
+ * A real mail server on a free port, without TLS unless `options` say otherwise; closed at teardown. Of the first mails,
+ * `failures` are taken in and then not acknowledged.
+ */
+export async function startMailbox(t: Test, options: SMTPServerOptions = {}, failures = 0): Promise<Mailbox> {
   const delivered: Delivered[] = []
   const taken = new Set<Delivered>()
   const waiting = new Set<() => void>()
@@ -32,7 +35,8 @@ export async function startMailbox(t: Test, options: SMTPServerOptions = {}): Pr
         delivered.push({ recipients: session.envelope.rcptTo.map(({ address }) => address), mail })
         for (const look of waiting) look()
       }
-      take().then(() => done(), done)
+      const failure = Object.assign(new Error('Try again'), { responseCode: 451 })
+      take().then(() => done(delivered.length <= failures ? failure : null), done)
     },
     ...options
   })
@@ -52,7 +56,7 @@ export async function startMailbox(t: Test, options: SMTPServerOptions = {}): Pr
       const timer = setTimeout(() => {
         waiting.delete(look)
         reject(new Error(`no mail to ${address}`))
-      }, 20_000)
+      }, 45_000)
       function look() {
         const found = delivered.find((one) => !taken.has(one) && one.recipients.includes(address))
         if (found === undefined) return

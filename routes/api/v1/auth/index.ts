@@ -5,22 +5,29 @@ import type { DefaultTierOptions } from '../../../../db/tiers.ts'
 import { envelope, errors, success } from '../../../../plugins/envelope/schema.ts'
 import { type RefreshCookieOptions, refreshCookie } from './cookie.ts'
 import logout from './logout.ts'
+import passwordReset from './password-reset.ts'
 import { refresh } from './refresh.ts'
 import registration from './registration.ts'
 import { Login, RefreshToken, SignedIn, Tokens } from './schema.ts'
 import { signIn } from './sign-in.ts'
 import token from './token.ts'
+import verification from './verification.ts'
 
 export interface AuthRouteOptions extends DefaultRoleOptions, DefaultTierOptions {
   refreshCookie: RefreshCookieOptions
+  /** Nobody signs in before their e-mail address is verified. */
+  requireVerifiedEmail: boolean
 }
 
 const auth: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (app, options) => {
+  const { requireVerifiedEmail } = options
   const cookie = refreshCookie(options.refreshCookie)
   // Here and not for the whole service: cookies are read and written below /auth only.
   await app.register(fastifyCookie)
   await app.register(registration, { defaultRole: options.defaultRole, defaultTier: options.defaultTier })
-  await app.register(token)
+  await app.register(verification)
+  await app.register(passwordReset)
+  await app.register(token, { requireVerifiedEmail })
   await app.register(logout, { cookie })
 
   app.post(
@@ -40,7 +47,7 @@ const auth: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (app, options) =
     },
     async (request, reply) => {
       const { identifier, password, delivery } = request.body
-      const { user, refreshToken, tokens } = await signIn(app, request, identifier, password)
+      const { user, refreshToken, tokens } = await signIn(app, request, { identifier, password, requireVerifiedEmail })
       reply.header('cache-control', 'no-store')
       if (delivery === 'body') return success('Signed in', { ...tokens, refresh_token: refreshToken, user })
       cookie.set(reply, refreshToken)

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../../../../db/types.ts'
 
 /** The public id of an active user. */
@@ -22,4 +22,9 @@ export async function findUserOfSession(db: Kysely<Database>, sessionId: string)
     .where('sessions.id', '=', sessionId)
     .executeTakeFirst()
   return row?.public_id ?? null
+}
+
+/** Sets an address whose mail was read by the user. Taken by another: SQLSTATE 23505. */
+export async function setVerifiedEmail(trx: Transaction<Database>, userId: number, email: string): Promise<void> {
+  await trx.updateTable('users').set({ email, is_verified: true }).where('id', '=', userId).execute()
 }

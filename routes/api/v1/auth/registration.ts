@@ -21,7 +21,8 @@ const registration: FastifyPluginAsyncTypebox<DefaultRoleOptions & DefaultTierOp
         operationId: 'register',
         tags: ['auth'],
         summary: 'Register',
-        description: 'Creates an account. A taken e-mail address or username is answered with 409 and names the field.',
+        description:
+          'Creates an account and mails a link that verifies its address. A taken e-mail address or username is answered with 409 and names the field.',
         body: Registration,
         response: { 201: envelope(User), ...errors(409) }
       }
@@ -44,6 +45,7 @@ const registration: FastifyPluginAsyncTypebox<DefaultRoleOptions & DefaultTierOp
         )
         const target = { target_type: 'user', target_id: user.id }
         await app.audit.record(trx, { action: 'user.created', actor_id: user.id, ...target, request })
+        await app.jobs.enqueue(trx, 'mail.verify_email', { email, origin: app.audit.originOf(request) })
         return { status: 201, body: success('User registered successfully', user), location: '/api/v1/users/me' }
       })
       return reply.code(status).header('location', location).send(body)

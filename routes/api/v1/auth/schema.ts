@@ -1,8 +1,9 @@
 import { Type } from '@sinclair/typebox'
-import { Nullable, StringEnum, text } from '../../../../plugins/validation/schema.ts'
+import { Email, Nullable, StringEnum, text } from '../../../../plugins/validation/schema.ts'
 import { User } from '../users/schema.ts'
 
 const Password = (description: string) => text(128, { minLength: 1, description })
+const NEW_PASSWORD = '8 to 128 characters after NFC, no common password, not the own address or username'
 
 export const Registration = Type.Object(
   {
@@ -11,7 +12,7 @@ export const Registration = Type.Object(
       minLength: 3,
       description: '3 to 30 of a–z, 0–9, `_`, `.` and `-`, starting with a letter or digit; stored in lower case'
     }),
-    password: Password('8 to 128 characters after NFC, no common password, not the own address or username'),
+    password: Password(NEW_PASSWORD),
     name: Type.Optional(Nullable(text(100, { minLength: 1 })))
   },
   { $id: 'Registration', additionalProperties: false }
@@ -47,6 +48,16 @@ export const RefreshToken = Nullable(
     { refresh_token: text(512, { minLength: 1 }) },
     { $id: 'RefreshToken', additionalProperties: false, description: 'Empty when the cookie brings the token' }
   )
+)
+
+/** Whom a mail is for, if there is such an account. */
+export const MailRequest = Type.Object({ email: Email() }, { $id: 'MailRequest', additionalProperties: false })
+
+const token = text(64, { minLength: 1, description: 'What the link in the mail has behind `#token=`' })
+export const AccountToken = Type.Object({ token }, { $id: 'AccountToken', additionalProperties: false })
+export const PasswordReset = Type.Object(
+  { token, new_password: Password(NEW_PASSWORD) },
+  { $id: 'PasswordReset', additionalProperties: false }
 )
 
 /** How many sessions an operation on all of them ended. */

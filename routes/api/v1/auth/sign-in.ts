@@ -3,22 +3,32 @@ import type { Transaction } from 'kysely'
 import { confirmPassword } from '../../../../db/credentials.ts'
 import type { Database } from '../../../../db/types.ts'
 import { findUserByIdentifier, normalizeIdentifier } from '../../../../db/users.ts'
-import { AccountInactive, InvalidCredentials } from './errors.ts'
+import { AccountInactive, EmailNotVerified, InvalidCredentials } from './errors.ts'
+
+export interface SignInOptions {
+  /** Nobody signs in before their e-mail address is verified. */
+  requireVerifiedEmail: boolean
+}
 
 /**
  * Proves the password and opens a session. An unknown identifier costs the same time as a wrong password, and whether
- * an account is deactivated is told only to who knows its password.
+ * an account is deactivated or unverified is told only to who knows its password.
  *
- * @throws InvalidCredentials | AccountInactive | LockedOut | PasswordsBusy
+ * @throws InvalidCredentials | AccountInactive | EmailNotVerified | LockedOut | PasswordsBusy
  */
-export async function signIn(app: FastifyInstance, request: FastifyRequest, identifier: string, password: string) {
+export async function signIn(
+  app: FastifyInstance,
+  request: FastifyRequest,
+  { identifier, password, requireVerifiedEmail }: SignInOptions & { identifier: string; password: string }
+) {
   const proven = await app.lockout.attempt(request, normalizeIdentifier(identifier), async () => {
     const found = await findUserByIdentifier(app.db, identifier)
     const { valid, rehash } = await app.passwords.verify(found?.password_hash ?? null, password)
-    if (found && valid && found.is_active) return { found, rehash }
+    const isVerified = found?.is_verified || !requireVerifiedEmail
+    if (found && valid && found.is_active && isVerified) return { found, rehash }
     const account = found ?? { identifier }
     await app.audit.recordFailure(app.db, { action: 'sign_in.failed', account, request })
-    if (found && valid) throw new AccountInactive()
+    if (found && valid) throw found.is_active ? new EmailNotVerified() : new AccountInactive()
     return null
   })
   if (proven === null) throw new InvalidCredentials()

@@ -5,10 +5,10 @@ import { errors } from '../../../../plugins/envelope/schema.ts'
 import { InvalidTokenRequest, UnsupportedGrantType } from './errors.ts'
 import { refresh } from './refresh.ts'
 import { TokenError, TokenRequest, TokenResponse } from './schema.ts'
-import { signIn } from './sign-in.ts'
+import { type SignInOptions, signIn } from './sign-in.ts'
 
 /** `POST /auth/token`: the OAuth 2.0 token endpoint, bare as RFC 6749 wants it. */
-const token: FastifyPluginAsyncTypebox = async (app) => {
+const token: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { requireVerifiedEmail }) => {
   app.removeAllContentTypeParsers()
   await app.register(formbody, { bodyLimit: 16_384, parser: parseForm })
 
@@ -42,7 +42,11 @@ const token: FastifyPluginAsyncTypebox = async (app) => {
       const { grant_type, username, password, refresh_token } = request.body
       if (grant_type === 'password') {
         if (username === undefined || password === undefined) throw new InvalidTokenRequest('username and password')
-        const { tokens, refreshToken } = await signIn(app, request, username, password)
+        const { tokens, refreshToken } = await signIn(app, request, {
+          identifier: username,
+          password,
+          requireVerifiedEmail
+        })
         return { ...tokens, refresh_token: refreshToken }
       }
       if (grant_type === 'refresh_token') {
@@ -75,10 +79,13 @@ function isPlainText(text: string): boolean {
   }
 }
 
+/** Told to who knows the password. */
+const REFUSED = new Set(['ACCOUNT_INACTIVE', 'EMAIL_NOT_VERIFIED'])
+
 /** The error code of RFC 6749 §5.2 for what went wrong, if it is the client's fault. */
 function oauthError(error: FastifyError) {
   if (error.code === 'UNSUPPORTED_GRANT_TYPE') return 'unsupported_grant_type'
-  if (error.statusCode === 401 || error.code === 'ACCOUNT_INACTIVE') return 'invalid_grant'
+  if (error.statusCode === 401 || REFUSED.has(error.code)) return 'invalid_grant'
   if (error.validation || error.statusCode === 400) return 'invalid_request'
   return undefined
 }

@@ -43,6 +43,8 @@ const changePassword: FastifyPluginAsyncTypebox = async (app) => {
         const sessions_revoked = await app.sessions.revokeAll(trx, user_id, 'password_changed', session_id ?? undefined)
         const target = { target_type: 'user', target_id: id }
         await app.audit.record(trx, { action: 'password.changed', ...target, details: { sessions_revoked }, request })
+        const { email: to, username } = user
+        await app.jobs.enqueue(trx, 'mail.notice', { letter: 'password_changed', to, username })
         return { status: 200, body: success('Password changed', { sessions_revoked }) }
       })
       return body
