@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Transaction } from 'kysely'
-import { fromKysely, type PgBoss } from 'pg-boss'
+import { fromKysely } from 'pg-boss'
 import type { Tables } from '../database/index.ts'
 import type {} from '../health/index.ts'
 import type {} from '../metrics/index.ts'
@@ -11,27 +11,12 @@ import { deadLettersOf, workDeadLetters } from './dead-letters.ts'
 import { PayloadInvalid, UnknownJob } from './errors.ts'
 import { countRuns, type QueueFigures, readFigures, showQueues } from './figures.ts'
 import type { EnqueueOptions, Job, JobName, JobPayloads, JobStatus } from './job.ts'
+import { checkOptions, type JobsOptions } from './options.ts'
 import { compilePayload, type PayloadCheck } from './payload.ts'
 import { syncQueues, syncSchedules } from './queues.ts'
-import { readStatus } from './status.ts'
+import { type Claim, readStatus } from './status.ts'
+import { stop } from './stop.ts'
 import { startWorker, type Worker } from './worker.ts'
-
-export interface JobsOptions {
-  /** Every kind of job, also in processes that only enqueue. */
-  jobs: readonly Job[]
-  /** Whether this process works jobs and keeps the schedules. */
-  work: boolean
-  /** How a worker reaches PostgreSQL. Required with `work` on PostgreSQL, unused embedded. */
-  connection?: WorkerConnection
-  /** Runs of one kind at once in this process. Default 5. */
-  concurrency?: number
-  /** A run is taken for dead when its worker has not been heard of for this long. Default 30 s, at least 10. */
-  heartbeatSeconds?: number
-  /** Pause between two looks for jobs, where nothing tells of new ones. Default 2 s, at least 0.5. */
-  pollSeconds?: number
-  /** When the process stops: time for running jobs, then they are handed back. Default 10 000 ms. */
-  stopTimeoutMs?: number
-}
 
 export interface Jobs {
   /**
@@ -80,6 +65,7 @@ async function jobs(app: FastifyInstance, options: JobsOptions): Promise<void> {
   const kinds = new Map<string, Kind>(
     options.jobs.map((job) => [job.name, { job, check: compilePayload(job.payload) }])
   )
+  const running = new Set<Claim>()
   const boss = createBoss({ database, isWorker: work, connection })
   // Without a listener an error of its background work would end the process.
   boss.on('error', (err) => app.log.error({ err }, 'jobs: background work failed'))
@@ -143,40 +129,15 @@ async function jobs(app: FastifyInstance, options: JobsOptions): Promise<void> {
     const figures = countRuns(app)
     if (figures !== undefined) await showQueues(app, boss, [...kinds.keys()])
     for (const kind of kinds.values()) {
-      kind.worker = await startWorker({ app, boss, ...kind, ...options }, figures)
+      kind.worker = await startWorker({ app, boss, running, ...kind, ...options }, figures)
       if (kind.job.dead !== undefined) await workDeadLetters({ app, boss, ...options }, kind.job)
     }
   })
   const queues = [...kinds.keys()].flatMap((name) => [name, deadLettersOf(name)])
-  app.addHook('onClose', () => stop(boss, queues, stopTimeoutMs))
+  app.addHook('onClose', () => stop({ app, boss, queues, running, timeoutMs: stopTimeoutMs }))
   if (work && database.kind === 'postgres' && app.hasDecorator('health')) {
     app.health.register('jobs', { critical: false, check: async () => void (await boss.schemaVersion()) })
   }
-}
-
-function checkOptions(app: FastifyInstance, { jobs, work, connection, ...numbers }: JobsOptions): void {
-  if (work && app.database.kind === 'postgres' && connection === undefined) {
-    throw new Error('jobs: a process that works jobs on PostgreSQL needs the option connection')
-  }
-  for (const { name } of jobs) {
-    if (!/^[\w.-]{1,60}$/.test(name))
-      throw new Error(`jobs: a name has 1 to 60 letters, digits, "_", "-" and ".": ${name}`)
-  }
-  if (new Set(jobs.map(({ name }) => name)).size !== jobs.length) throw new Error('jobs: no name may appear twice')
-  const minimum = { concurrency: 1, heartbeatSeconds: 10, pollSeconds: 0.5, stopTimeoutMs: 0 }
-  for (const [name, least] of Object.entries(minimum)) {
-    const value = numbers[name as keyof typeof minimum]
-    if (value !== undefined && !(value >= least)) throw new Error(`jobs: ${name} must be at least ${least}`)
-  }
-}
-
-/** Running jobs may finish until the deadline; then they are handed back, to be run again elsewhere. */
-async function stop(boss: PgBoss, names: string[], timeoutMs: number): Promise<void> {
-  const { promise: deadline, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, timeoutMs)
-  await Promise.race([deadline, Promise.all(names.map((name) => boss.offWork(name, { wait: true })))])
-  clearTimeout(timer)
-  await boss.stop({ graceful: false, close: true })
 }
 
 export const jobsPlugin = fp(jobs, {
@@ -198,4 +159,4 @@ export type {
   JobStatus
 } from './job.ts'
 export * as jobsMigration from './migration.ts'
-export type { WorkerConnection }
+export type { JobsOptions, WorkerConnection }

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { PgBoss, Queue, QueueResult } from 'pg-boss'
 import { deadLettersOf } from './dead-letters.ts'
-import type { JobsOptions } from './index.ts'
 import type { Job } from './job.ts'
+import type { JobsOptions } from './options.ts'
 
 /** How long a finished or dead job stays to be looked at. */
 const KEPT_SECONDS = 7 * 86_400

@@ -5,7 +5,7 @@ import { affected } from './boss.ts'
 import { JobLost, PayloadInvalid } from './errors.ts'
 import type { Job, JobRun } from './job.ts'
 import type { PayloadCheck } from './payload.ts'
-import { writeProgress } from './status.ts'
+import { type Claim, writeProgress } from './status.ts'
 
 /** What is kept in the job about a run that failed: never its stack, which an administrator reads in the log. */
 interface Failure {
@@ -17,6 +17,8 @@ export interface WorkerOptions {
   boss: PgBoss
   job: Job
   check: PayloadCheck
+  /** Filled with what runs. */
+  running: Set<Claim>
   /** For jobs that do not say. Default 5. */
   concurrency?: number
   /** Default 2 s. */
@@ -66,11 +68,12 @@ export async function startWorker(options: WorkerOptions, figures: Figures | und
 }
 
 async function runOne(
-  { app, boss, job, check }: WorkerOptions,
+  { app, boss, job, check, running }: WorkerOptions,
   figures: Figures | undefined,
   fetched: Fetched<object>
 ): Promise<JobResult<unknown>> {
   const { id, retryCount, signal, data } = fetched
+  const claim = { name: job.name, id, retryCount }
   const startedAt = performance.now()
   const attempt = retryCount + 1
   const log = app.log.child({ job: job.name, job_id: id, attempt })
@@ -94,6 +97,7 @@ async function runOne(
     progress: (value) => writeProgress(app.db, job.name, { id, retryCount }, value)
   }
 
+  running.add(claim)
   try {
     const problem = check(data)
     if (problem !== undefined) throw new PayloadInvalid(job.name, problem)
@@ -109,6 +113,7 @@ async function runOne(
     // What cannot become better is not tried again.
     return { id, status: error instanceof PayloadInvalid ? 'deadletter' : 'failed', output }
   } finally {
+    running.delete(claim)
     figures?.seconds.observe((performance.now() - startedAt) / 1000, { job: job.name })
   }
 }

@@ -10,7 +10,7 @@ import { testDatabase } from './database.ts'
 import { migratedDump } from './embedded.ts'
 import { mode, redisUrl } from './mode.ts'
 
-const entry = join(import.meta.dirname, '../../src/server.ts')
+const entry = (name: 'server' | 'worker') => join(import.meta.dirname, `../../src/${name}.ts`)
 
 export interface Server {
   url: string
@@ -24,9 +24,12 @@ export interface Server {
 
 /** The real server as a process of its own, without any environment but `variables`; its data lies in `folder`. */
 export function spawnServer(t: Test, variables: Record<string, string> = {}, folder = temporaryFolder(t)): Server {
-  const port = variables.PORT ?? '0'
+  return spawnProgram(t, entry('server'), variables.PORT ?? '0', variables, folder)
+}
+
+function spawnProgram(t: Test, program: string, port: string, variables: Record<string, string>, folder: string) {
   const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
-  const child = spawn(process.execPath, [...process.execArgv, entry], {
+  const child = spawn(process.execPath, [...process.execArgv, program], {
     cwd: folder,
     env: { PATH, HOME, NODE_COMPILE_CACHE, ARGON2_MEMORY_KIB: '64', ARGON2_TIME_COST: '1', ...variables },
     stdio: ['ignore', 'pipe', 'pipe']
@@ -40,7 +43,16 @@ export function spawnServer(t: Test, variables: Record<string, string> = {}, fol
 
 /** `spawnServer` on a free port, resolved when it answers. */
 export async function startServer(t: Test, variables: Record<string, string> = {}, folder?: string): Promise<Server> {
-  const server = spawnServer(t, { PORT: String(await freePort()), ...variables }, folder)
+  return answering(spawnServer(t, { PORT: String(await freePort()), ...variables }, folder))
+}
+
+/** A worker process that serves its health. */
+export async function startWorker(t: Test, variables: Record<string, string>): Promise<Server> {
+  const port = String(await freePort())
+  return answering(spawnProgram(t, entry('worker'), port, { ...variables, WORKER_PORT: port }, temporaryFolder(t)))
+}
+
+async function answering(server: Server): Promise<Server> {
   const deadline = Date.now() + 60_000
   while (!(await answers(server.url))) {
     if (server.child.exitCode !== null || Date.now() > deadline) throw new Error(`no start:\n${server.output()}`)

@@ -97,11 +97,11 @@ export async function ledger(app: FastifyInstance): Promise<Array<{ job_id: stri
   return (await sql<{ job_id: string; n: number }>`select job_id, n from ledger order by id`.execute(app.db)).rows
 }
 
-/** Waits until it is so; fails after 20 s. */
-export async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = Date.now() + 20_000
+/** Waits until it is so, for 20 s unless told. */
+export async function until(isSo: () => Promise<boolean> | boolean, withinMs = 20_000): Promise<void> {
+  const deadline = Date.now() + withinMs
   while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`not within 20 s: ${isSo}`)
+    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${isSo}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
