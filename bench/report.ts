@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { JobsResult } from './jobs/index.ts'
 import { plot } from './plot.ts'
 import type { Result, Spread } from './result.ts'
 
@@ -12,6 +13,31 @@ export function saveResults(results: Result[]): void {
     writeFileSync(join(folder, `${result.workload}.json`), `${JSON.stringify(result, null, 2)}\n`)
   }
   writeFileSync(join(folder, 'ratios.svg'), plot(results.filter(({ isLatency }) => !isLatency)))
+}
+
+/** Writes `results/jobs.json`. */
+export function saveJobs(result: JobsResult): void {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'jobs.json'), `${JSON.stringify(result, null, 2)}\n`)
+}
+
+export function jobsTable({ start, rates, drain }: JobsResult): string {
+  const isMet = (met: boolean) => (met ? 'met' : 'missed')
+  const rows = rates.map(({ name, jobs, perSecond, goal }) => [
+    `${name}, ${jobs} jobs`,
+    `${perSecond.toFixed(0)}/s`,
+    goal === undefined ? '' : `≥ ${goal}/s ${isMet(perSecond >= goal)}`
+  ])
+  return aligned([
+    ['jobs', 'figure', 'goal'],
+    [
+      'enqueue to start, p50 / p99',
+      `${start.p50} / ${start.p99} ms`,
+      `p50 ≤ ${start.goal} ms ${isMet(start.p50 <= start.goal)}`
+    ],
+    ...rows,
+    ['the last of them, by tenths', drain.map((rate) => rate.toFixed(0)).join(' '), 'does not slow down']
+  ])
 }
 
 /** One Markdown table of all results, its columns aligned. */
@@ -32,6 +58,10 @@ export function table(results: Result[]): string {
     result.hooks,
     notesText(result)
   ])
+  return aligned([head, ...rows])
+}
+
+function aligned([head = [], ...rows]: string[][]): string {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)))
   const line = (cells: string[]) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')

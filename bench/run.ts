@@ -5,26 +5,30 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { main, UsageError } from '../scripts/main.ts'
 import { createFixture, type Fixture } from './fixture.ts'
+import { benchJobs, type JobsResult } from './jobs/index.ts'
 import { type MeasureOptions, measure } from './measure.ts'
-import { saveResults, table } from './report.ts'
+import { jobsTable, saveJobs, saveResults, table } from './report.ts'
 import { type Result, summarize } from './result.ts'
 import { LOAD_CPU, type Server, startServer } from './server.ts'
 import { listWorkloads, loadWorkload, type Workload } from './workload.ts'
 import type { Traffic } from './wrk.ts'
 
+/** Jobs are no requests: they have figures of their own. */
+const JOBS = 'jobs'
+
 type Settings = Pick<MeasureOptions, 'rounds' | 'seconds' | 'signal'>
 
 const usage = `Usage: npm run bench -- [workload …] [--rounds 10] [--seconds 1]
 
-Workloads: ${listWorkloads().join(', ')} (all by default)`
+Workloads: ${listWorkloads().join(', ')}, ${JOBS} (all by default)`
 
 await main(usage, async () => {
   const { values, positionals } = parseArgs({
     options: { rounds: { type: 'string', default: '10' }, seconds: { type: 'string', default: '1' } },
     allowPositionals: true
   })
-  const names = positionals.length > 0 ? positionals : listWorkloads()
-  const unknown = names.filter((name) => !listWorkloads().includes(name))
+  const names = positionals.length > 0 ? positionals : [...listWorkloads(), JOBS]
+  const unknown = names.filter((name) => name !== JOBS && !listWorkloads().includes(name))
   if (unknown.length > 0) throw new UsageError(`Unknown workload: ${unknown.join(', ')}`)
   const rounds = positive('rounds', values.rounds)
   const seconds = positive('seconds', values.seconds)
@@ -34,16 +38,24 @@ await main(usage, async () => {
   process.once('SIGINT', () => interrupted.abort(new Error('Interrupted')))
   const fixture = await createFixture()
   const results: Result[] = []
+  let jobs: JobsResult | undefined
   try {
-    for (const name of names) {
+    if (names.includes(JOBS)) jobs = await benchJobs(fixture)
+    for (const name of names.filter((name) => name !== JOBS)) {
       const settings = { rounds, seconds, signal: interrupted.signal }
       results.push(await benchmark(name, await loadWorkload(name), fixture, settings))
     }
   } finally {
     await fixture.drop()
   }
-  saveResults(results)
-  console.log(table(results))
+  if (results.length > 0) {
+    saveResults(results)
+    console.log(table(results))
+  }
+  if (jobs !== undefined) {
+    saveJobs(jobs)
+    console.log(jobsTable(jobs))
+  }
   return 0
 })
 

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const SERVER_CPU = '0'
+export const SERVER_CPU = '0'
 /** The load generator, the database and this process share the other one. */
 export const LOAD_CPU = '1'
 

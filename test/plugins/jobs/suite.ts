@@ -154,6 +154,17 @@ export function jobsSuite(t: Test, database: OpenDatabase, options: Omit<JobsOpt
     await sql`delete from pgboss.job`.execute(app.db)
   })
 
+  t.test('a job that is cancelled while it runs leaves nothing behind', async (t) => {
+    const { app, work } = await start(t)
+    const id = (await database.transaction((trx) => app.jobs.enqueue(trx, 'test.slow', { n: 5 }))) ?? ''
+    await until(() => work.runs.length === 1)
+    t.equal(await database.transaction((trx) => app.jobs.cancel(trx, 'test.slow', id)), true)
+    work.release()
+    await app.close()
+    const { rows } = await sql`select from ledger where job_id = ${id}`.execute(database.db)
+    t.same([await state(id), rows.length], ['cancelled', 0])
+  })
+
   t.test('a stop waits for what runs, and hands back what takes too long', async (t) => {
     const first = await start(t, { stopTimeoutMs: 10_000 })
     const id = await database.transaction((trx) => first.app.jobs.enqueue(trx, 'test.slow', { n: 1 }))
