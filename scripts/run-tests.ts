@@ -11,19 +11,46 @@ import { root } from './run.ts'
 const shortLived = ['--liftoff-only', '--wasm-lazy-compilation', '--max-semi-space-size=64']
 
 /**
- * Runs the test files named by its arguments, each as a process of its own. `tap run` does the same, but has each of
- * them load its modules through the hooks that measure coverage, which takes a third of the time of the whole suite.
+ * Runs the test files named by its arguments in a few processes, so that modules, the embedded database and the service are
+ * loaded a few times and not once a file; a `*.full.test.ts` has one for itself. `tap run` gives each file a process, and
+ * loads its modules through the hooks that measure coverage.
  */
-const [timeoutSeconds, ...files] = process.argv.slice(2)
+const [timeout, ...files] = process.argv.slice(2)
+const timeoutSeconds = Number(timeout)
 // One more than there are cores: while some wait for a server or a timer, others compute.
 t.jobs = availableParallelism() + 1
 t.setTimeout(0)
-for (const file of files)
-  t.test(file, { buffered: true, timeout: Number(timeoutSeconds) * 1000 }, (t) => runFile(t, file))
+const alone = files.filter((file) => file.endsWith('.full.test.ts'))
+const together = files.filter((file) => !alone.includes(file))
+// What a group starts stays until it ends, and connections to PostgreSQL are few.
+const groups = process.env.TEST_MODE === 'services' ? Math.ceil(together.length / 4) : 2 * t.jobs
+for (let group = 0; group < groups; group++) {
+  // Dealt out like cards, because neighbours tend to cost alike.
+  const dealt = together.filter((_, index) => index % groups === group)
+  if (dealt.length > 0) run(`group ${group + 1}`, dealt)
+}
+for (const file of alone) run(file, [file])
 
-async function runFile(t: Test, file: string): Promise<void> {
+function run(name: string, files: string[]): void {
+  const seconds = timeoutSeconds * files.length
+  // The process tells of a test that takes too long; only one that cannot is killed.
+  t.test(name, { buffered: true, timeout: (seconds + 10) * 1000 }, (t) => runFiles(t, { name, files, seconds }))
+}
+
+interface Run {
+  /** Sets the folders apart that tests make for themselves. */
+  name: string
+  files: string[]
+  seconds: number
+}
+
+async function runFiles(t: Test, { name, files, seconds }: Run): Promise<void> {
   const { NODE_OPTIONS: _hooks, ...env } = process.env
-  const child = spawn(process.execPath, [...shortLived, file], { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...shortLived, 'scripts/run-test-files.ts', name], {
+    cwd: root,
+    env: { ...env, TAP_TIMEOUT: `${seconds}`, TEST_FILES: files.join('\n') },
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
   t.teardown(() => child.kill('SIGKILL'))
   const closed = once(child, 'close')
   await t.sub(TapFile, { name: 'tests', tapStream: child.stdout })

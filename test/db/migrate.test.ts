@@ -5,4 +5,4 @@ import { migrateSuite } from './migrate-suite.ts'
 
 const database = await openDatabase({ dataDir: null, load: await emptyDump() })
 t.teardown(() => database.close())
-migrateSuite(t, database.db)
+t.test('migrations, embedded', async (t) => migrateSuite(t, database.db))

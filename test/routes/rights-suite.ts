@@ -60,10 +60,10 @@ const calls = (length: number) => fc.array(call, { minLength: length >> 1, maxLe
 
 /** What holds whatever is called in whatever order. */
 export async function rightsSuite(t: Test, { runs, length }: { runs: number; length: number }) {
-  const app = await startApp(t)
+  const app = await startApp(t, {})
   const options = { numRuns: runs, endOnFailure: true }
 
-  await t.test('no sequence of calls by a non-admin ends with a right it did not have', async (t) => {
+  t.test('no sequence of calls by a non-admin ends with a right it did not have', async (t) => {
     const most = permissionCodes.length - 2
     const powers = fc.subarray([...permissionCodes], { minLength: most - 6, maxLength: most })
     const property = fc.asyncProperty(powers, calls(length), async (powers, calls) => {
@@ -85,7 +85,7 @@ export async function rightsSuite(t: Test, { runs, length }: { runs: number; len
     await t.resolves(fc.assert(property, options), `${runs} sequences`)
   })
 
-  await t.test('no sequence at all leaves zero administrators, parallel calls included', async (t) => {
+  t.test('no sequence at all leaves zero administrators, parallel calls included', async (t) => {
     const property = fc.asyncProperty(calls(length), async (calls) => {
       const { admins } = await reset(app, [])
       for (let at = 0; at < calls.length; at += 2) {

@@ -3,7 +3,7 @@ import { permissionCodes } from '../../db/permissions.ts'
 import { startApp } from '../support/app.ts'
 import { administrator, person, roleWith } from '../support/people.ts'
 
-const app = await startApp(t)
+const app = await startApp(t, {})
 // The demo administrator of the embedded mode would be another one that stays.
 await app.db.deleteFrom('users').where('username', '=', 'admin').execute()
 const admin = await administrator(app)

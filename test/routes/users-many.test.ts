@@ -2,7 +2,7 @@ import t from 'tap'
 import { startApp } from '../support/app.ts'
 import { administrator, person, roleWith } from '../support/people.ts'
 
-const app = await startApp(t)
+const app = await startApp(t, {})
 await app.db.deleteFrom('users').execute()
 const admin = await administrator(app)
 const fresh = () => `n${crypto.randomUUID().slice(0, 12)}`

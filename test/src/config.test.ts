@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { ConfigError, loadConfig, readEnvironment, trustProxy } from '../../src/config.ts'
+import { ConfigError, loadConfig, readEnvironment } from '../../src/config.ts'
 import { derivedKeys } from '../../src/keys.ts'
 import { generateSecrets, withLocalSecrets } from '../../src/secrets.ts'
+import { trustProxy } from '../../src/trust-proxy.ts'
 
 const production = {
   ENVIRONMENT: 'production',
@@ -152,8 +153,12 @@ t.test('IPv6 hosts stand in brackets', async (t) => {
 })
 
 t.test('TRUST_PROXY takes addresses, and trusts nobody by default', async (t) => {
-  t.equal(trustProxy(loadConfig({})), false)
-  t.same(trustProxy(loadConfig({ TRUST_PROXY: '10.0.0.0/8, ::1' })), ['10.0.0.0/8', '::1'])
+  t.equal(trustProxy(loadConfig({}).TRUST_PROXY), false)
+  const isTrusted = trustProxy(loadConfig({ TRUST_PROXY: '10.0.0.0/8, ::1' }).TRUST_PROXY)
+  const addresses = ['10.1.2.3', '::ffff:10.1.2.3', '0:0::1', '11.1.2.3', '::2', 'nonsense', 'x'.repeat(1000)]
+  for (const round of ['parsed', 'remembered']) {
+    t.same(isTrusted && addresses.filter((address) => isTrusted(address, 0)), addresses.slice(0, 3), round)
+  }
   for (const bad of ['true', '*', '1', 'loopback, 10.0.0.0/0', '10.0.0.0/40', 'example.com']) {
     t.match(problemsOf({ TRUST_PROXY: bad }).join(), /TRUST_PROXY/, bad)
   }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import type { Test } from 'tap'
+import { t as root, type Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
 import { generateSecrets, withLocalSecrets } from '../../src/secrets.ts'
@@ -45,8 +45,17 @@ export function testConfig(t: Test, variables: Variables = {}): Config {
   )
 }
 
-/** The whole service on a migrated database of its own, in the mode of this run; closed at teardown. */
+let shared: Promise<FastifyInstance> | undefined
+
+/**
+ * The whole service on a migrated database, in the mode of this run; closed at teardown. With `variables` (`{}` will do) it is
+ * the caller's own; without, the test files of a process share it, one after the other.
+ */
 export async function startApp(t: Test, variables?: Variables): Promise<FastifyInstance> {
+  if (!variables) {
+    shared ??= startApp(root, {})
+    return shared
+  }
   const app = await buildTestApp(t, variables)
   await app.ready()
   return app

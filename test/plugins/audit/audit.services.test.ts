@@ -5,4 +5,4 @@ import { auditSuite } from './audit-suite.ts'
 
 const database = await openDatabase({ url: await emptyDatabase(t) })
 t.teardown(() => database.close())
-await auditSuite(t, database)
+t.test('audit on PostgreSQL', (t) => auditSuite(t, database))

@@ -5,4 +5,4 @@ import { auditSuite } from './audit-suite.ts'
 
 const database = await openDatabase({ dataDir: null, load: await emptyDump() })
 t.teardown(() => database.close())
-await auditSuite(t, database)
+t.test('audit, embedded', (t) => auditSuite(t, database))
