@@ -13,17 +13,17 @@ interface Waiting {
 
 /**
  * Counts in Redis, for all processes together. The keys of one check have a hash tag in common, so on a Cluster each check
- * is a call to one slot. On a single server, which has no slots, the checks of one turn of the event loop share a call:
- * that costs a third.
+ * is a call to one slot. On a single server, which has no slots, checks share a call: what comes in while one is under way
+ * waits for its end. A call that fails takes along what waited for it, so that nobody waits for two.
  */
 export function redisStore(guard: Guard): { take(check: Check): Promise<Verdict> } {
   const maxBatch = guard.client.isCluster ? 1 : MAX_BATCH
-  let queue: Waiting[] = []
+  const maxCalls = guard.client.isCluster ? Number.POSITIVE_INFINITY : 1
+  const queue: Waiting[] = []
+  let calls = 0
 
   function flush(): void {
-    const waiting = queue
-    queue = []
-    for (let start = 0; start < waiting.length; start += maxBatch) void run(waiting.slice(start, start + maxBatch))
+    while (queue.length > 0 && calls < maxCalls) void run(queue.splice(0, maxBatch))
   }
 
   async function run(batch: Waiting[]): Promise<void> {
@@ -34,6 +34,7 @@ export function redisStore(guard: Guard): { take(check: Check): Promise<Verdict>
       for (const { key } of set.policies) keys.push(`rl:{${client}}:${key}`)
       args.push(String(set.policies.length), String(cost), ...set.args)
     }
+    calls++
     try {
       const reply = await guard.call((client) => evaluate(client, keys, args))
       let at = 0
@@ -42,13 +43,18 @@ export function redisStore(guard: Guard): { take(check: Check): Promise<Verdict>
         at += 1 + 3 * check.set.policies.length
       }
     } catch (error) {
-      for (const { reject } of batch) reject(error)
+      const late = maxCalls === 1 ? queue.splice(0) : []
+      for (const { reject } of [...batch, ...late]) reject(error)
+    } finally {
+      calls--
+      flush()
     }
   }
 
   return {
     take: (check) =>
       new Promise((resolve, reject) => {
+        // Together with what else this turn of the event loop brings.
         if (queue.length === 0) setImmediate(flush)
         queue.push({ check, resolve, reject })
       })
