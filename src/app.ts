@@ -28,7 +28,7 @@ import securityHeaders, { constantHeaders } from '../plugins/security-headers/in
 import sessions from '../plugins/sessions/index.ts'
 import validation from '../plugins/validation/index.ts'
 import { prepareAccounts } from './accounts.ts'
-import { type Config, trustProxy } from './config.ts'
+import type { Config } from './config.ts'
 import { openAppDatabase, prepareSchema } from './database.ts'
 import { docsOptions } from './docs-options.ts'
 import { createLetters } from './letters.ts'
@@ -36,6 +36,7 @@ import { loadJobs } from './load-jobs.ts'
 import * as options from './options.ts'
 import { redisGuard } from './redis-guard.ts'
 import { refuseStart } from './start-failure.ts'
+import { trustProxy } from './trust-proxy.ts'
 
 export interface BuildOptions {
   /** A database opened by the caller, who closes it; otherwise the one that `config` names is opened and closed here. */
@@ -95,7 +96,7 @@ async function build(
       bodyLimitBytes: config.BODY_LIMIT_BYTES,
       requestTimeoutMs: config.REQUEST_TIMEOUT_MS
     }),
-    trustProxy: trustProxy(config),
+    trustProxy: trustProxy(config.TRUST_PROXY),
     // The first start of the embedded database and a busy machine together pass Fastify's 10 s.
     pluginTimeout: 60_000
   })

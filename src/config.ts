@@ -78,11 +78,6 @@ export function loadConfig(env: Environment): Settings {
   })
 }
 
-/** `TRUST_PROXY` as Fastify's `trustProxy`, which takes no hop counts: they trust whoever connects directly. */
-export function trustProxy(config: Settings): string[] | false {
-  return config.TRUST_PROXY.length > 0 ? config.TRUST_PROXY : false
-}
-
 function variables(): Array<[VariableName, TSchema & VariableOptions]> {
   // Object.entries forgets the keys; each schema was built with VariableOptions.
   return Object.entries(configSchema.properties) as Array<[VariableName, TSchema & VariableOptions]>

@@ -1,0 +1,23 @@
+import { compile } from '@fastify/proxy-addr'
+import { LRUCache } from 'lru-cache'
+
+const MAX_REMEMBERED = 10_000
+/** Of an IPv6 address with an IPv4 one in it. What a client writes instead of an address is not kept. */
+const MAX_ADDRESS_CHARS = 45
+
+/**
+ * `TRUST_PROXY` as Fastify's `trustProxy`, which takes no hop counts: they trust whoever connects directly. Remembers which
+ * addresses are trusted: to parse one takes longer than the rest of finding out who calls.
+ */
+export function trustProxy(ranges: string[]): false | ((address: string, hop: number) => boolean) {
+  if (ranges.length === 0) return false
+  const isTrusted = compile(ranges)
+  const remembered = new LRUCache<string, boolean>({ max: MAX_REMEMBERED })
+  return (address, hop) => {
+    const known = remembered.get(address)
+    if (known !== undefined) return known
+    const found = isTrusted(address, hop)
+    if (address.length <= MAX_ADDRESS_CHARS) remembered.set(address, found)
+    return found
+  }
+}
