@@ -8,6 +8,12 @@ export interface Rights {
   is_admin: boolean
 }
 
+/** Who can sign in, beside being active. */
+export interface SignInRules {
+  /** Nobody before their e-mail address is verified. */
+  requireVerifiedEmail: boolean
+}
+
 /** Stands for the administrator's flag among the permissions that a caller lacks. */
 export const ADMIN = 'admin'
 
@@ -27,20 +33,25 @@ export function lackedBy(caller: Rights, { permissions, is_admin }: Rights): str
  *
  * @throws LastAdmin
  */
-export async function keepingAnAdmin<T>(trx: Transaction<Database>, change: () => Promise<T>): Promise<T> {
+export async function keepingAnAdmin<T>(
+  trx: Transaction<Database>,
+  rules: SignInRules,
+  change: () => Promise<T>
+): Promise<T> {
   await trx.selectFrom('roles').select('id').where('is_admin', '=', true).orderBy('id').forNoKeyUpdate().execute()
-  const hadOne = await hasAdmin(trx)
+  const hadOne = await hasAdmin(trx, rules)
   const result = await change()
-  if (hadOne && !(await hasAdmin(trx))) throw new LastAdmin()
+  if (hadOne && !(await hasAdmin(trx, rules))) throw new LastAdmin()
   return result
 }
 
 /** Whether somebody who can sign in is an administrator. */
-async function hasAdmin(db: Kysely<Database>): Promise<boolean> {
+async function hasAdmin(db: Kysely<Database>, { requireVerifiedEmail }: SignInRules): Promise<boolean> {
   const { rows } = await sql`
     select from roles
     join user_roles on user_roles.role_id = roles.id
     join users on users.id = user_roles.user_id
-    where roles.is_admin and roles.is_active and users.is_active and users.deleted_at is null limit 1`.execute(db)
+    where roles.is_admin and roles.is_active and users.is_active and users.deleted_at is null
+      and (users.is_verified or not ${requireVerifiedEmail}) limit 1`.execute(db)
   return rows.length > 0
 }

@@ -12,6 +12,8 @@ export interface SmtpOptions {
   url: string
   /** E.g. `ca`, for a server whose certificate a private authority has signed. */
   tls?: ConnectionOptions
+  /** Connections at once; further mails wait. Default 5. */
+  maxConnections?: number
   /** To resolve the name of the server. Default 5000. */
   dnsTimeoutMs?: number
   /** To connect. Default 10 000. */
@@ -22,12 +24,20 @@ export interface SmtpOptions {
   idleTimeoutMs?: number
 }
 
-/** A connection for each mail: there are few of them, and none is kept that a server would drop. */
+/** Connections serve one mail after the other, and are closed when there was none for `idleTimeoutMs`. */
 export function smtpTransport(options: SmtpOptions): Transport {
-  const { dnsTimeoutMs = 5000, connectTimeoutMs = 10_000, greetingTimeoutMs = 10_000, idleTimeoutMs = 20_000 } = options
+  const {
+    maxConnections = 5,
+    dnsTimeoutMs = 5000,
+    connectTimeoutMs = 10_000,
+    greetingTimeoutMs = 10_000,
+    idleTimeoutMs = 20_000
+  } = options
   const { isSecure, user, pass, ...server } = parseSmtpUrl(options.url)
   const transporter = createTransport({
     ...server,
+    pool: true,
+    maxConnections,
     secure: isSecure,
     requireTLS: !isSecure && user !== '',
     ...(user !== '' && { auth: { user, pass } }),

@@ -70,6 +70,22 @@ t.test('L04: sign-in is limited by address before any password is looked at, per
   t.same(await statuses({ ...login, url: '/api/v1/auth/refresh', payload: {} }, 1), { 422: 1 }, 'another route')
 })
 
+t.test('L04: asking for mail and guessing at its tokens are limited by address, each route for itself', async (t) => {
+  const remoteAddress = newAddress()
+  const token = 'x'
+  const calls: Array<[path: string, payload: object, status: number]> = [
+    ['forgot-password', { email: 'nobody@example.com' }, 202],
+    ['verify-email/resend', { email: 'nobody@example.com' }, 202],
+    ['verify-email', { token }, 422],
+    ['email-change/confirm', { token }, 422],
+    ['reset-password', { token, new_password: 'Correct-horse-1' }, 422]
+  ]
+  for (const [path, payload, status] of calls) {
+    const call = { method: 'POST', url: `/api/v1/auth/${path}`, payload, remoteAddress } as const
+    t.same(await statuses(call, 23), { [status]: 20, 429: 3 }, path)
+  }
+})
+
 t.test('L04: users have their own counters, and a bad token is charged to the address', async (t) => {
   const [ann, bob] = [await signUp(app), await signUp(app)]
   const read = (headers: Record<string, string>) => ({ url: '/api/v1/todos', headers, remoteAddress: newAddress() })

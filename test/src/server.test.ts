@@ -1,4 +1,8 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import PostalMime, { type Email } from 'postal-mime'
 import t from 'tap'
+import { mode } from '../support/mode.ts'
 import { type Server, services, startServer } from '../support/server.ts'
 
 /** One life of the service after the other, on the same data. The first begins in an empty folder: a genuine first start. */
@@ -36,6 +40,10 @@ t.test('the whole story works on a fresh machine', async (t) => {
   const refreshed = await post('/auth/refresh', { refresh_token: login.body.data.refresh_token })
   t.equal(refreshed.status, 200)
   bearer = { authorization: `Bearer ${refreshed.body.data.access_token}` }
+  if (mode === 'services') return
+  const mail = await firstMail(join(server.folder, '.data/mail'))
+  t.equal(mail.to?.[0]?.address, account.email, 'what it mails lies in a file')
+  t.ok(mail.text?.includes(`${server.url}/verify-email#token=`))
 })
 
 t.test('SIGTERM lets a request in flight finish on its kept connection, then exits with 0 at once', async (t) => {
@@ -85,6 +93,13 @@ t.test('signing out ends every access token of the session', async (t) => {
   t.equal((await call('/todos', { headers: bearer })).status, 401)
   t.equal((await call('/todos', { headers: olderBearer })).status, 401)
 })
+
+async function firstMail(folder: string): Promise<Email> {
+  for (;;) {
+    const [name] = await readdir(folder).catch(() => [])
+    if (name?.endsWith('.eml')) return PostalMime.parse(await readFile(join(folder, name)))
+  }
+}
 
 /** Whether a request besides the one that asks is being handled. */
 async function isBusy({ url }: Server): Promise<boolean> {

@@ -29,6 +29,7 @@ export async function startMailbox(t: Test, options: SMTPServerOptions = {}, fai
   const server = new SMTPServer({
     disabledCommands: ['AUTH', 'STARTTLS'],
     logger: false,
+    disableReverseLookup: true,
     onData(stream, session, done) {
       async function take() {
         const mail = await PostalMime.parse(await buffer(stream))

@@ -13,7 +13,7 @@ export function mailClient(app: FastifyInstance) {
     while ((await app.jobs.figures()).some(({ waiting, running }) => waiting + running > 0)) {
       if (Date.now() > deadline) throw new Error('jobs are not worked')
       // Embedded, a query alone would leave the mail server no turn.
-      await new Promise((resolve) => setTimeout(resolve, 5))
+      await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }
 

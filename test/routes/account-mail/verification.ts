@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import { startApp } from '../../support/app.ts'
 import { type Mailbox, tokenOf } from '../../support/mailbox.ts'
+import { administrator } from '../../support/people.ts'
 import { INVALID, mailClient, verdict } from './client.ts'
 
 let count = 0
@@ -85,6 +86,25 @@ export function testVerification(t: Test, app: FastifyInstance, mailbox: Mailbox
     t.equal((await userOf(moved.username)).is_verified, false)
   })
 
+  t.test('who is made or moved by an administrator verifies alike, unless the administrator vouches', async (t) => {
+    const admin = await administrator(app)
+    const [made, vouched, batched] = [account(), account(), account()]
+    const { id } = (await admin.as.post('/users', made)).json().data
+    await admin.as.post('/users', { ...vouched, is_verified: true })
+    await admin.as.post('/users/batch', { users: [batched] })
+    for (const { email, username } of [made, batched]) {
+      t.equal((await post('/auth/verify-email', { token: tokenOf(await mailbox.next(email)) })).statusCode, 200)
+      t.equal((await userOf(username)).is_verified, true)
+    }
+    const email = 'moved-by-admin@example.com'
+    t.equal((await admin.as.patch(`/users/${id}`, { email })).json().data.is_verified, false)
+    t.match(await mailbox.next(made.email), { subject: 'Plinth: your e-mail address was changed' })
+    t.equal((await post('/auth/verify-email', { token: tokenOf(await mailbox.next(email)) })).statusCode, 200)
+    await idle()
+    const recipients = mailbox.delivered.flatMap((one) => one.recipients)
+    t.notOk(recipients.includes(vouched.email))
+  })
+
   t.test(
     'with REQUIRE_EMAIL_VERIFICATION only a verified address signs in, told to who knows the password',
     async (t) => {
@@ -110,6 +130,26 @@ export function testVerification(t: Test, app: FastifyInstance, mailbox: Mailbox
       t.equal((await post('/auth/verify-email', { token })).statusCode, 200)
       t.equal((await login(person.email, person.password)).statusCode, 200)
       t.equal((await grant(person.username, person.password)).statusCode, 200)
+
+      const [admin, unverified] = [await administrator(strict), await administrator(strict)]
+      const verify = (username: string, is_verified: boolean) =>
+        strict.db.updateTable('users').set({ is_verified }).where('username', '=', username).execute()
+      // The demo administrator of a local service would be a further one.
+      await verify('admin', false)
+      await verify(admin.username, true)
+      const refusals = [
+        await admin.as.delete('/users/me'),
+        await admin.as.patch(`/users/${admin.id}`, { is_verified: false })
+      ]
+      t.same(
+        refusals.map(verdict),
+        Array(2).fill([409, 'LAST_ADMIN']),
+        'who cannot sign in is no administrator to rely on'
+      )
+      const batch = await admin.as.post('/users/batch-delete', { ids: [admin.id] })
+      t.match(batch.json().data, [{ error_code: 'LAST_ADMIN' }])
+      await verify(unverified.username, true)
+      t.equal((await admin.as.delete('/users/me')).statusCode, 204)
     }
   )
 }

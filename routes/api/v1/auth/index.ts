@@ -1,5 +1,6 @@
 import fastifyCookie from '@fastify/cookie'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { SignInRules } from '../../../../db/rights.ts'
 import type { DefaultRoleOptions } from '../../../../db/roles.ts'
 import type { DefaultTierOptions } from '../../../../db/tiers.ts'
 import { envelope, errors, success } from '../../../../plugins/envelope/schema.ts'
@@ -13,10 +14,8 @@ import { signIn } from './sign-in.ts'
 import token from './token.ts'
 import verification from './verification.ts'
 
-export interface AuthRouteOptions extends DefaultRoleOptions, DefaultTierOptions {
+export interface AuthRouteOptions extends DefaultRoleOptions, DefaultTierOptions, SignInRules {
   refreshCookie: RefreshCookieOptions
-  /** Nobody signs in before their e-mail address is verified. */
-  requireVerifiedEmail: boolean
 }
 
 const auth: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (app, options) => {

@@ -1,14 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Transaction } from 'kysely'
 import { confirmPassword } from '../../../../db/credentials.ts'
+import type { SignInRules } from '../../../../db/rights.ts'
 import type { Database } from '../../../../db/types.ts'
 import { findUserByIdentifier, normalizeIdentifier } from '../../../../db/users.ts'
 import { AccountInactive, EmailNotVerified, InvalidCredentials } from './errors.ts'
-
-export interface SignInOptions {
-  /** Nobody signs in before their e-mail address is verified. */
-  requireVerifiedEmail: boolean
-}
 
 /**
  * Proves the password and opens a session. An unknown identifier costs the same time as a wrong password, and whether
@@ -19,7 +15,7 @@ export interface SignInOptions {
 export async function signIn(
   app: FastifyInstance,
   request: FastifyRequest,
-  { identifier, password, requireVerifiedEmail }: SignInOptions & { identifier: string; password: string }
+  { identifier, password, requireVerifiedEmail }: SignInRules & { identifier: string; password: string }
 ) {
   const proven = await app.lockout.attempt(request, normalizeIdentifier(identifier), async () => {
     const found = await findUserByIdentifier(app.db, identifier)

@@ -1,14 +1,15 @@
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyError } from 'fastify'
+import type { SignInRules } from '../../../../db/rights.ts'
 import { errors } from '../../../../plugins/envelope/schema.ts'
 import { InvalidTokenRequest, UnsupportedGrantType } from './errors.ts'
 import { refresh } from './refresh.ts'
 import { TokenError, TokenRequest, TokenResponse } from './schema.ts'
-import { type SignInOptions, signIn } from './sign-in.ts'
+import { signIn } from './sign-in.ts'
 
 /** `POST /auth/token`: the OAuth 2.0 token endpoint, bare as RFC 6749 wants it. */
-const token: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { requireVerifiedEmail }) => {
+const token: FastifyPluginAsyncTypebox<SignInRules> = async (app, { requireVerifiedEmail }) => {
   app.removeAllContentTypeParsers()
   await app.register(formbody, { bodyLimit: 16_384, parser: parseForm })
 

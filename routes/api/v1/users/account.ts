@@ -41,7 +41,7 @@ export async function lockSubordinate(
 
 /**
  * Changes an account of somebody else. Deactivating ends its sessions; a new address is unverified unless the call says
- * otherwise. Run it inside `keepingAnAdmin`.
+ * otherwise, and the old one is told. Run it inside `keepingAnAdmin`.
  */
 export async function changeAccount(
   app: FastifyInstance,
@@ -61,10 +61,25 @@ export async function changeAccount(
   await app.changes.record(trx, 'user', id)
   const details = app.audit.difference(before, changes, shownFields)
   await app.audit.record(trx, { action: 'user.updated', ...targetOf(id), details, request })
-  if (isMoved) await app.audit.record(trx, { action: 'email.changed', ...targetOf(id), request })
   const user = await findUser(trx, id)
   if (user === undefined) throw new Error('A locked user is there')
+  if (isMoved) {
+    await app.audit.record(trx, { action: 'email.changed', ...targetOf(id), request })
+    await app.jobs.enqueue(trx, 'mail.notice', { letter: 'email_changed', to: before.email, username: user.username })
+    await askToVerify(app, trx, request, user)
+  }
   return user
+}
+
+/** Mails a link to an address that nobody vouched for. */
+export async function askToVerify(
+  app: FastifyInstance,
+  trx: Transaction<Database>,
+  request: FastifyRequest,
+  { email, is_verified }: { email: string; is_verified: boolean }
+): Promise<void> {
+  if (is_verified) return
+  await app.jobs.enqueue(trx, 'mail.verify_email', { email, origin: app.audit.originOf(request) })
 }
 
 /** Ends an account and all that was done in its name; run it inside `keepingAnAdmin`. */

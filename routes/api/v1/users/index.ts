@@ -5,7 +5,7 @@ import type { DefaultTierOptions } from '../../../../db/tiers.ts'
 import { insertUser, normalizeEmail, normalizeUsername } from '../../../../db/users.ts'
 import { invalid } from '../../../../plugins/envelope/errors.ts'
 import { cursorPage, envelope, errors, page, success } from '../../../../plugins/envelope/schema.ts'
-import { normalizeNames, shownFields } from './account.ts'
+import { askToVerify, normalizeNames, shownFields } from './account.ts'
 import { userLists } from './list.ts'
 import { User, UserCreate, UserList, UserQuery } from './schema.ts'
 
@@ -53,7 +53,8 @@ const users: FastifyPluginAsyncTypebox<CursorOptions & DefaultRoleOptions & Defa
         operationId: 'createUser',
         tags: ['users'],
         summary: 'Create a user',
-        description: 'An account with the role that new users get. A taken e-mail address or username answers 409.',
+        description:
+          'An account with the role that new users get, and a mail that verifies its address unless `is_verified` says so. A taken e-mail address or username answers 409.',
         body: UserCreate,
         response: { 201: envelope(User), ...errors(409) }
       }
@@ -65,6 +66,7 @@ const users: FastifyPluginAsyncTypebox<CursorOptions & DefaultRoleOptions & Defa
       const password_hash = await app.passwords.hash(password)
       const { body, location } = await request.transaction(async (trx) => {
         const { user_id: _, ...user } = await insertUser(trx, { ...fields, password_hash }, defaultRole, defaultTier)
+        await askToVerify(app, trx, request, user)
         const location = `/api/v1/users/${user.id}`
         const details = app.audit.difference({}, fields, shownFields)
         return { status: 201, body: success('User created', user), location, details }

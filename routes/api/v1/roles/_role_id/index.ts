@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import { ADMIN, keepingAnAdmin, lackedBy } from '../../../../../db/rights.ts'
+import { ADMIN, keepingAnAdmin, lackedBy, type SignInRules } from '../../../../../db/rights.ts'
 import { type DefaultRoleOptions, findRole, lockRole } from '../../../../../db/roles.ts'
 import { denyMissing } from '../../../../../plugins/auth/errors.ts'
 import { PreconditionFailed } from '../../../../../plugins/conditional/errors.ts'
@@ -9,7 +9,10 @@ import { envelope, errors, success } from '../../../../../plugins/envelope/schem
 import { deleteRole, isAssigned, updateRole } from '../queries.ts'
 import { Role, RoleParams, RoleUpdate } from '../schema.ts'
 
-const role: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defaultRole }) => {
+const role: FastifyPluginAsyncTypebox<DefaultRoleOptions & SignInRules> = async (
+  app,
+  { defaultRole, requireVerifiedEmail }
+) => {
   const isProtected = (role: { name: string; is_protected: boolean }) => role.is_protected || role.name === defaultRole
 
   app.get(
@@ -52,7 +55,7 @@ const role: FastifyPluginAsyncTypebox<DefaultRoleOptions> = async (app, { defaul
       const { description, ...powers } = request.body
       if (powers.is_admin !== undefined && !caller.is_admin) denyMissing([ADMIN])
       const { body } = await request.transaction((trx) =>
-        keepingAnAdmin(trx, async () => {
+        keepingAnAdmin(trx, { requireVerifiedEmail }, async () => {
           const found = await lockRole(trx, params.role_id, 'forNoKeyUpdate')
           if (found === undefined) throw new NotFound('Role not found')
           denyMissing(lackedBy(caller, found))

@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import { keepingAnAdmin } from '../../../../../db/rights.ts'
+import { keepingAnAdmin, type SignInRules } from '../../../../../db/rights.ts'
 import { NotFound } from '../../../../../plugins/envelope/errors.ts'
 import { envelope, errors, success } from '../../../../../plugins/envelope/schema.ts'
 import { changeAccount, closeAccount, lockSubordinate, normalizeNames } from '../account.ts'
 import { findUser, showUser } from '../queries.ts'
 import { AccountUpdate, PublicUser, Removal, User, UserParams } from '../schema.ts'
 
-const user: FastifyPluginAsyncTypebox = async (app) => {
+const user: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
   app.get(
     '',
     {
@@ -50,7 +50,7 @@ const user: FastifyPluginAsyncTypebox = async (app) => {
     async (request) => {
       const changes = normalizeNames(request.body)
       const { body } = await request.transaction((trx) =>
-        keepingAnAdmin(trx, async () => {
+        keepingAnAdmin(trx, rules, async () => {
           const user = await changeAccount(app, trx, request, request.params.user_id, changes)
           return { status: 200, body: success('User updated', user) }
         })
@@ -77,7 +77,7 @@ const user: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { hard } = request.query
       await request.transaction((trx) =>
-        keepingAnAdmin(trx, async () => {
+        keepingAnAdmin(trx, rules, async () => {
           const user = await lockSubordinate(trx, request, request.params.user_id, hard ? 'any' : 'live')
           await closeAccount(app, trx, request, user, { hard })
           return { status: 204, body: null }

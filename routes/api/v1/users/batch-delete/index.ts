@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { keepingAnAdmin } from '../../../../../db/rights.ts'
+import { keepingAnAdmin, type SignInRules } from '../../../../../db/rights.ts'
 import { closeAccount, lockSubordinate } from '../account.ts'
 import { firstOfEach, repeated, runBatch, type Step } from '../batch/run.ts'
 import { BatchResults, UserBatchDelete } from '../batch/schema.ts'
 import { Removal } from '../schema.ts'
 
-const batchDelete: FastifyPluginAsyncTypebox = async (app) => {
+const batchDelete: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
   app.post(
     '',
     {
@@ -26,7 +26,7 @@ const batchDelete: FastifyPluginAsyncTypebox = async (app) => {
       const steps = request.body.ids.map((id): Step => {
         if (!isFirst(id)) return repeated('id')
         return (trx) =>
-          keepingAnAdmin(trx, async () => {
+          keepingAnAdmin(trx, rules, async () => {
             await closeAccount(app, trx, request, await lockSubordinate(trx, request, id, hard ? 'any' : 'live'), {
               hard
             })

@@ -1,18 +1,18 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
-import { keepingAnAdmin } from '../../../../../db/rights.ts'
+import { keepingAnAdmin, type SignInRules } from '../../../../../db/rights.ts'
 import type { DefaultRoleOptions } from '../../../../../db/roles.ts'
 import type { DefaultTierOptions } from '../../../../../db/tiers.ts'
 import { insertUser } from '../../../../../db/users.ts'
 import { invalid } from '../../../../../plugins/envelope/errors.ts'
-import { changeAccount, normalizeNames, shownFields, targetOf } from '../account.ts'
+import { askToVerify, changeAccount, normalizeNames, shownFields, targetOf } from '../account.ts'
 import type { UserCreate } from '../schema.ts'
 import { firstOfEach, refusalOf, repeated, runBatch, type Step } from './run.ts'
 import { BatchResults, UserBatchCreate, UserBatchUpdate } from './schema.ts'
 
-const batch: FastifyPluginAsyncTypebox<DefaultRoleOptions & DefaultTierOptions> = async (
+const batch: FastifyPluginAsyncTypebox<DefaultRoleOptions & DefaultTierOptions & SignInRules> = async (
   app,
-  { defaultRole, defaultTier }
+  { defaultRole, defaultTier, requireVerifiedEmail }
 ) => {
   app.post(
     '',
@@ -45,7 +45,9 @@ const batch: FastifyPluginAsyncTypebox<DefaultRoleOptions & DefaultTierOptions> 
           if (problem) throw invalid('password', problem)
           const password_hash = await app.passwords.hash(password)
           return async (trx) => {
-            const { id } = await insertUser(trx, { ...fields, password_hash }, defaultRole, defaultTier)
+            const user = await insertUser(trx, { ...fields, password_hash }, defaultRole, defaultTier)
+            const { id } = user
+            await askToVerify(app, trx, request, user)
             const details = app.audit.difference({}, fields, shownFields)
             await app.audit.record(trx, { action: 'user.created', ...targetOf(id), details, request })
             return { id, code: 201 }
@@ -77,7 +79,7 @@ const batch: FastifyPluginAsyncTypebox<DefaultRoleOptions & DefaultTierOptions> 
       const steps = request.body.users.map(({ id, ...fields }): Step => {
         if (!isFirst(id)) return repeated('id')
         return (trx) =>
-          keepingAnAdmin(trx, async () => {
+          keepingAnAdmin(trx, { requireVerifiedEmail }, async () => {
             await changeAccount(app, trx, request, id, normalizeNames(fields))
             return { id, code: 200 }
           })

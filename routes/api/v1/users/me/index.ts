@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import { keepingAnAdmin } from '../../../../../db/rights.ts'
+import { keepingAnAdmin, type SignInRules } from '../../../../../db/rights.ts'
 import { envelope, errors, success } from '../../../../../plugins/envelope/schema.ts'
 import { closeAccount, dropPosts, normalizeNames } from '../account.ts'
 import { lockUser } from '../queries.ts'
 import { User, UserUpdate } from '../schema.ts'
 import { findMe, updateMe } from './queries.ts'
 
-const me: FastifyPluginAsyncTypebox = async (app) => {
+const me: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
   app.get(
     '',
     {
@@ -65,7 +65,7 @@ const me: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       await request.transaction((trx) =>
-        keepingAnAdmin(trx, async () => {
+        keepingAnAdmin(trx, rules, async () => {
           const user = await lockUser(trx, request.caller.id)
           // Gone already: by a parallel request of their own, or by an administrator's.
           if (user !== undefined) await closeAccount(app, trx, request, user, { hard: false })

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import type { Transaction } from 'kysely'
-import { keepingAnAdmin, lackedBy } from '../../../../../../db/rights.ts'
+import { keepingAnAdmin, lackedBy, type SignInRules } from '../../../../../../db/rights.ts'
 import { lockRole } from '../../../../../../db/roles.ts'
 import type { Database } from '../../../../../../db/types.ts'
 import { denyMissing } from '../../../../../../plugins/auth/errors.ts'
@@ -16,7 +16,7 @@ import { deleteAssignment, findAssigned, insertAssignment, listAssigned } from '
 
 const AssignmentParams = Type.Composite([UserParams, RoleParams])
 
-const roles: FastifyPluginAsyncTypebox = async (app) => {
+const roles: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
   app.get(
     '',
     {
@@ -100,7 +100,7 @@ const roles: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       await request.transaction((trx) =>
-        keepingAnAdmin(trx, async () => {
+        keepingAnAdmin(trx, rules, async () => {
           const role = await requireRole(trx, request, request.params.role_id)
           const { id, user_id } = await lockSubordinate(trx, request, request.params.user_id)
           if (!(await deleteAssignment(trx, user_id, role.role_id)))
