@@ -2,6 +2,7 @@ import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import { items } from '../plugins/rate-limit/host.ts'
 import { patientRedis, signUp, startApp } from '../support/app.ts'
+import { keyOf, person } from '../support/people.ts'
 
 // Not here, because they need several processes, a Redis to break, or another clock: L02, L07, L08, L09 and L11, in
 // test/plugins/rate-limit.
@@ -101,6 +102,24 @@ t.test('L04: a user has a total an hour over all routes', async (t) => {
   t.same(await statuses({ url: '/api/v1/users/me', headers, remoteAddress: newAddress() }, 32), { 200: 30, 429: 2 })
   const refused = await app.inject({ url: '/api/v1/todos', headers, remoteAddress: newAddress() })
   t.same(Object.keys(items(refused.headers.ratelimit)), ['per-user'])
+})
+
+t.test('L04: an API key counts as its owner, whose quota it does not multiply', async (t) => {
+  const owner = await person(app)
+  const [one, two] = [await keyOf(app, owner, ['read:todo:me']), await keyOf(app, owner, ['read:todo:me'])]
+  const read = (headers: Record<string, string>) => ({ url: '/api/v1/todos', headers, remoteAddress: newAddress() })
+  t.same(await statuses(read(owner.headers), 4), { 200: 4 })
+  t.same(await statuses(read(one.headers), 4), { 200: 4 })
+  t.same(await statuses(read(two.headers), 4), { 200: 2, 429: 2 })
+  const other = await person(app)
+  t.same(await statuses(read((await keyOf(app, other, ['read:todo:me'])).headers), 1), { 200: 1 })
+})
+
+t.test('P06: whether an address has an account can be asked twenty times a minute from one client', async (t) => {
+  const { email } = await person(app)
+  const payload = { email, username: 'somebody-else', password: 'Correct-horse-1' }
+  const register = { method: 'POST', url: '/api/v1/auth/register', payload, remoteAddress: newAddress() } as const
+  t.same(await statuses(register, 22), { 409: 20, 429: 2 })
 })
 
 t.test('L05: HEAD, query and spelling do not dodge a limit', async (t) => {
