@@ -28,11 +28,19 @@ const absentOrChanged = async (
   ifMatch: object | undefined
 ) => (ifMatch && (await ${variables}.exists(trx, mine)) ? new PreconditionFailed() : new NotFound('${title} not found'))
 
-const routes: FastifyPluginAsyncTypebox = async (app) => {
+export interface ${types}Options {
+  /** Calls of one user a minute. */
+  perMinute: { read: number; write: number }
+}
+
+const routes: FastifyPluginAsyncTypebox<${types}Options> = async (app, { perMinute }) => {
+  const read = { service: '${singular}_read', max: perMinute.read, seconds: 60 }
+  const write = { service: '${singular}_write', max: perMinute.write, seconds: 60 }
+
   app.post(
     '',
     {
-      config: { auth: 'required', audit: '${singular}.created', idempotent: true, etag: 'row' },
+      config: { auth: 'required', limit: write, audit: '${singular}.created', idempotent: true, etag: 'row' },
       schema: {
         operationId: 'create${type}',
         tags: ['${plural}'],
@@ -55,7 +63,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '',
     {
-      config: { auth: '${read}' },
+      config: { auth: '${read}', limit: read },
       schema: {
         operationId: 'list${types}',
         tags: ['${plural}'],
@@ -72,7 +80,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/:${singular}_id',
     {
-      config: { auth: '${read}', etag: 'row' },
+      config: { auth: '${read}', limit: read, etag: 'row' },
       schema: {
         operationId: 'get${type}',
         tags: ['${plural}'],
@@ -92,7 +100,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '/:${singular}_id',
     {
-      config: { auth: 'required', audit: '${singular}.updated', etag: 'row', ifMatch: 'optional' },
+      config: { auth: 'required', limit: write, audit: '${singular}.updated', etag: 'row', ifMatch: 'optional' },
       schema: {
         operationId: 'update${type}',
         tags: ['${plural}'],
@@ -117,7 +125,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.delete(
     '/:${singular}_id',
     {
-      config: { auth: 'required', audit: '${singular}.deleted', ifMatch: 'optional' },
+      config: { auth: 'required', limit: write, audit: '${singular}.deleted', ifMatch: 'optional' },
       schema: {
         operationId: 'delete${type}',
         tags: ['${plural}'],

@@ -14,10 +14,13 @@ import {
 } from '../../../../plugins/envelope/schema.ts'
 import { columns, findItem, items, listItems, listOwnItems, searchItems, searchNewestItems, seenBy } from './queries.ts'
 import { Item, ItemCreate, ItemParams, ItemQuery, ItemSearch, ItemUpdate, OwnItemQuery } from './schema.ts'
-import status from './status.ts'
+import status, { type StatusOptions } from './status.ts'
 
-const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }) => {
-  await app.register(status)
+export interface ItemOptions extends CursorOptions, StatusOptions {}
+
+const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, perMinute }) => {
+  const write = { service: 'item_write', max: perMinute.write, seconds: 60 }
+  await app.register(status, { perMinute })
 
   app.get(
     '',
@@ -92,6 +95,7 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
     {
       config: {
         auth: { permission: 'create:item:me', apiKey: true },
+        limit: write,
         audit: 'item.created',
         idempotent: true,
         cache: { invalidates: ['items'] }
@@ -142,6 +146,7 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
     {
       config: {
         auth: { permission: 'update:item:me', apiKey: true },
+        limit: write,
         audit: 'item.updated',
         cache: { prefix: 'item', id: 'item_id', invalidates: ['items'] }
       },
@@ -172,6 +177,7 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
     {
       config: {
         auth: { permission: 'delete:item:me', apiKey: true },
+        limit: write,
         audit: 'item.deleted',
         cache: { prefix: 'item', id: 'item_id', invalidates: ['items'] }
       },

@@ -9,14 +9,20 @@ const verbs = [
   { verb: 'archive', to: 'archived', from: ['active'], summary: 'Archive an item' }
 ] as const
 
+export interface StatusOptions {
+  /** Calls of one user a minute. */
+  perMinute: { write: number }
+}
+
 /** The status changes by verbs, not by PATCH: each names what it needs and is refused elsewhere. */
-const status: FastifyPluginAsyncTypebox = async (app) => {
+const status: FastifyPluginAsyncTypebox<StatusOptions> = async (app, { perMinute }) => {
   for (const { verb, to, from, summary } of verbs) {
     app.post(
       `/:item_id/${verb}`,
       {
         config: {
           auth: { permission: 'update:item:me', apiKey: true },
+          limit: { service: 'item_write', max: perMinute.write, seconds: 60 },
           audit: `item.${to === 'active' ? 'activated' : 'archived'}`,
           cache: { prefix: 'item', id: 'item_id', invalidates: ['items'] }
         },

@@ -11,7 +11,14 @@ import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../
 import { columns, findAuthor, findPost, listPosts, posts } from './queries.ts'
 import { AuthorParams, Deletion, Post, PostCreate, PostParams, PostUpdate } from './schema.ts'
 
-const routes: FastifyPluginAsyncTypebox = async (app) => {
+export interface PostOptions {
+  /** Calls of one user a minute. */
+  perMinute: { write: number }
+}
+
+const routes: FastifyPluginAsyncTypebox<PostOptions> = async (app, { perMinute }) => {
+  const write = { service: 'post_write', max: perMinute.write, seconds: 60 }
+
   // As stored, before anything looks at it: one author has one name in the cache, too.
   app.addHook<{ Params: { username: string } }>('preHandler', async ({ params }) => {
     params.username = normalizeUsername(params.username) ?? ''
@@ -52,6 +59,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     {
       config: {
         auth: { permission: 'create:post:me', apiKey: true },
+        limit: write,
         audit: 'post.created',
         idempotent: true,
         etag: 'row',
@@ -107,6 +115,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     {
       config: {
         auth: { permission: 'update:post:me', apiKey: true },
+        limit: write,
         audit: 'post.updated',
         etag: 'row',
         ifMatch: 'optional',
@@ -138,6 +147,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     {
       config: {
         auth: { permission: 'delete:post:me', apiKey: true },
+        limit: write,
         audit: 'post.deleted',
         ifMatch: 'optional',
         cache: { prefix: '{username}_post', id: 'post_id', invalidates: ['user:{username}:posts'] }
