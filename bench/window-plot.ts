@@ -64,8 +64,8 @@ const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="720" height="310" fo
   <path d="M${LEFT} ${y(MAX)}H${LEFT + WIDTH}" stroke="#e45756" stroke-dasharray="4 4"/>
   ${line(fixed, '#f58518')}
   ${line(sliding, '#4c78a8')}
-  ${label(64, 2 * MAX - 1, 'fixed window: twice the maximum at the border', '#f58518')}
-  ${label(64, MAX - 1, 'sliding window', '#4c78a8')}
+  ${label(64, 2 * MAX + 0.6, 'fixed window: twice the maximum at the border', '#f58518')}
+  ${label(64, MAX - 1.6, 'sliding window', '#4c78a8')}
 </svg>
 `
 writeFileSync(join(import.meta.dirname, '../plugins/rate-limit/window.svg'), svg)
