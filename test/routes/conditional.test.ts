@@ -66,3 +66,13 @@ t.test('the document tells of ETag, 304, If-Match and 412', async (t) => {
   t.match(get?.responses, { 200: { headers: { ETag: {} } }, 304: {} })
   t.match(patch, { parameters: [{ name: 'todo_id' }, { name: 'if-match', in: 'header' }], responses: { 412: {} } })
 })
+
+t.test('every single resource has an ETag', async (t) => {
+  const paths = Object.entries(app.docs.document().paths)
+  const isSingle = (path: string) => /\}$|\/users\/me$|\/tier$/.test(path)
+  const without = paths.filter(([path, { get }]) => isSingle(path) && get && !get.responses?.[304])
+  t.same(
+    without.map(([path]) => path),
+    []
+  )
+})

@@ -64,7 +64,7 @@ const apiKeys: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async (app, { api
   app.get(
     '/:key_id',
     {
-      config: { auth: 'required' },
+      config: { auth: 'required', etag: 'body' },
       schema: {
         operationId: 'getApiKey',
         tags: ['api-keys'],

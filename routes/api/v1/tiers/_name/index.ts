@@ -10,7 +10,7 @@ const tier: FastifyPluginAsyncTypebox<DefaultTierOptions> = async (app, { defaul
   app.get(
     '',
     {
-      config: { auth: 'required' },
+      config: { auth: 'required', etag: 'body' },
       schema: {
         operationId: 'getTier',
         tags: ['tiers'],

@@ -11,7 +11,7 @@ const me: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
   app.get(
     '',
     {
-      config: { auth: { permission: 'read:user:me', apiKey: true } },
+      config: { auth: { permission: 'read:user:me', apiKey: true }, etag: 'body' },
       schema: {
         operationId: 'getMe',
         tags: ['users'],

@@ -66,7 +66,7 @@ const grants: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/:permission_id',
     {
-      config: { auth: { permission: 'read:role_permission:all' } },
+      config: { auth: { permission: 'read:role_permission:all' }, etag: 'body' },
       schema: {
         operationId: 'getRolePermission',
         tags: ['roles'],

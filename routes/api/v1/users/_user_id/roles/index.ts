@@ -67,7 +67,7 @@ const roles: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
   app.get(
     '/:role_id',
     {
-      config: { auth: { permission: 'read:user_role:all' } },
+      config: { auth: { permission: 'read:user_role:all' }, etag: 'body' },
       schema: {
         operationId: 'getUserRole',
         tags: ['roles'],

@@ -11,7 +11,7 @@ const tier: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '',
     {
-      config: { auth: 'required' },
+      config: { auth: 'required', etag: 'body' },
       schema: {
         operationId: 'getUserTier',
         tags: ['users'],

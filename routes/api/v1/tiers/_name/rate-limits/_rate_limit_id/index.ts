@@ -13,7 +13,7 @@ const rateLimit: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '',
     {
-      config: { auth: 'required' },
+      config: { auth: 'required', etag: 'body' },
       schema: {
         operationId: 'getTierRateLimit',
         tags: ['tiers'],
