@@ -15,6 +15,14 @@ export const Origin = Type.Object(
 export const ToAddress = Type.Object({ email: text(254), origin: Origin }, { additionalProperties: false })
 export type ToAddress = Static<typeof ToAddress>
 
+/** A mail server may be out for a while: tried for about an hour and a half, each time a little later. */
+export const mailAttempts = {
+  retryLimit: 14,
+  retryDelaySeconds: 2,
+  retryDelayMaxSeconds: 900,
+  timeoutSeconds: 120
+}
+
 /** What became of a mail; all of them end the job. */
 export type Outcome = 'sent' | 'refused' | 'not due'
 

@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { findTokenOwner } from '../../db/account-tokens.ts'
 import type { Job } from '../../plugins/jobs/index.ts'
 import { Id, text } from '../../plugins/validation/schema.ts'
-import { mailToken, Origin } from '../account-mail.ts'
+import { mailAttempts, mailToken, Origin } from '../account-mail.ts'
 
 const Payload = Type.Object({ user_id: Id(), email: text(254), origin: Origin }, { additionalProperties: false })
 
@@ -10,7 +10,7 @@ const Payload = Type.Object({ user_id: Id(), email: text(254), origin: Origin },
 const job: Job<'mail.change_email'> = {
   name: 'mail.change_email',
   payload: Payload,
-  timeoutSeconds: 120,
+  ...mailAttempts,
   async run(run, app) {
     const { user_id, email, origin } = run.payload
     const owner = await findTokenOwner(app.db, { id: user_id })

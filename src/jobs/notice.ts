@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { Job } from '../../plugins/jobs/index.ts'
 import { StringEnum, text } from '../../plugins/validation/schema.ts'
-import { deliver } from '../account-mail.ts'
+import { deliver, mailAttempts } from '../account-mail.ts'
 
 const Payload = Type.Object(
   {
@@ -16,7 +16,7 @@ const Payload = Type.Object(
 const job: Job<'mail.notice'> = {
   name: 'mail.notice',
   payload: Payload,
-  timeoutSeconds: 120,
+  ...mailAttempts,
   async run({ id, payload: { letter, to, username } }, app) {
     if (!app.mail.isOn) return 'not due'
     return deliver(app, { ...app.letters[letter](username), to, messageId: id })

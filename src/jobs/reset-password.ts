@@ -1,12 +1,12 @@
 import { findTokenOwner } from '../../db/account-tokens.ts'
 import type { Job } from '../../plugins/jobs/index.ts'
-import { mailToken, ToAddress } from '../account-mail.ts'
+import { mailAttempts, mailToken, ToAddress } from '../account-mail.ts'
 
 /** Mails the link that sets a new password, where the address belongs to an active account. */
 const job: Job<'mail.reset_password'> = {
   name: 'mail.reset_password',
   payload: ToAddress,
-  timeoutSeconds: 120,
+  ...mailAttempts,
   async run(run, app) {
     const { email, origin } = run.payload
     const owner = await findTokenOwner(app.db, { email })

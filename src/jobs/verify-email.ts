@@ -1,12 +1,12 @@
 import { findTokenOwner } from '../../db/account-tokens.ts'
 import type { Job } from '../../plugins/jobs/index.ts'
-import { mailToken, ToAddress } from '../account-mail.ts'
+import { mailAttempts, mailToken, ToAddress } from '../account-mail.ts'
 
 /** Mails the link that proves an address, to who has not proved it yet. */
 const job: Job<'mail.verify_email'> = {
   name: 'mail.verify_email',
   payload: ToAddress,
-  timeoutSeconds: 120,
+  ...mailAttempts,
   async run(run, app) {
     const { email, origin } = run.payload
     const owner = await findTokenOwner(app.db, { email })
