@@ -19,16 +19,17 @@ const start: Job<'bench.start'> = {
   run: async ({ payload: { n } }) => void process.send?.({ n, at: Date.now() })
 }
 
-const small: Job<'bench.small'> = { name: 'bench.small', payload, run: async () => {} }
+const small: Job<'bench.small'> = { name: 'bench.small', payload, concurrency: 25, run: async () => {} }
 
 const effect: Job<'bench.effect'> = {
   name: 'bench.effect',
   payload,
+  concurrency: 10,
   run: ({ payload: { n }, complete }) =>
     complete(async (trx) => void (await sql`insert into bench_effects (n) values (${n})`.execute(trx))).then(() => {})
 }
 
-const batch: Job<'bench.batch'> = { name: 'bench.batch', payload, batchSize: 500, run: async () => {} }
+const batch: Job<'bench.batch'> = { name: 'bench.batch', payload, concurrency: 2000, run: async () => {} }
 
 /** What the benchmark enqueues: each tells when it starts, does nothing, writes a row, or is one of many. */
 export const kinds: Job[] = [start, small, effect, batch]

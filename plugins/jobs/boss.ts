@@ -35,7 +35,9 @@ export function createBoss({ database, isWorker, connection }: BossOptions): PgB
           ssl: own.ssl,
           max: own.poolSize ?? 4,
           application_name: own.applicationName ?? 'jobs',
-          useListenNotify: own.listen ?? true
+          // An index has the jobs in their order. Before the server's statistics know of a backlog, it would sort all of it for
+          // each look. A proxy that cannot listen refuses such a setting, too.
+          ...(own.listen !== false && { options: '-c enable_sort=off' })
         })
   })
 }

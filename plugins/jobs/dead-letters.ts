@@ -28,7 +28,7 @@ export async function workDeadLetters(
 
   await boss.work(
     queue,
-    { pollingIntervalSeconds: pollSeconds, notifyPollingIntervalSeconds: pollSeconds, includeMetadata: true },
+    { pollingIntervalSeconds: pollSeconds, includeMetadata: true },
     async (letters: JobWithMetadata<object>[]) => {
       for (const letter of letters) await handle(letter)
     }

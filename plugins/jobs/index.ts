@@ -11,11 +11,12 @@ import { deadLettersOf, workDeadLetters } from './dead-letters.ts'
 import { PayloadInvalid, UnknownJob } from './errors.ts'
 import { countRuns, showQueues } from './figures.ts'
 import type { EnqueueOptions, Job, JobName, JobPayloads, JobStatus } from './job.ts'
+import { type Listening, listen } from './listen.ts'
 import { checkOptions, type JobsOptions } from './options.ts'
 import { compilePayload, type PayloadCheck } from './payload.ts'
 import { type QueueFigures, readFigures } from './queue-figures.ts'
 import { syncQueues, syncSchedules } from './queues.ts'
-import { type Claim, readStatus } from './status.ts'
+import { readStatus } from './status.ts'
 import { stop } from './stop.ts'
 import { startWorker, type Worker } from './worker.ts'
 
@@ -66,7 +67,6 @@ async function jobs(app: FastifyInstance, options: JobsOptions): Promise<void> {
   const kinds = new Map<string, Kind>(
     options.jobs.map((job) => [job.name, { job, check: compilePayload(job.payload) }])
   )
-  const running = new Set<Claim>()
   const boss = createBoss({ database, isWorker: work, connection })
   // Without a listener an error of its background work would end the process.
   boss.on('error', (err) => app.log.error({ err }, 'jobs: background work failed'))
@@ -76,6 +76,19 @@ async function jobs(app: FastifyInstance, options: JobsOptions): Promise<void> {
     const kind = kinds.get(name)
     if (kind === undefined) throw new UnknownJob(name)
     return kind
+  }
+
+  let listening: Listening | undefined
+  async function listenForJobs(): Promise<Listening | undefined> {
+    const wakeAll = () => {
+      for (const { worker } of kinds.values()) worker?.wake()
+    }
+    try {
+      return await listen(boss, (name) => kinds.get(name)?.worker?.wake(), wakeAll)
+    } catch (err) {
+      app.log.warn({ err }, 'jobs: the database cannot tell of new ones; they are looked for')
+      return undefined
+    }
   }
 
   app.decorate('jobs', {
@@ -129,13 +142,17 @@ async function jobs(app: FastifyInstance, options: JobsOptions): Promise<void> {
     await syncSchedules(boss, options)
     const figures = countRuns(app)
     if (figures !== undefined) await showQueues(app, boss, [...kinds.keys()])
+    if (database.kind === 'postgres' && connection?.listen !== false) listening = await listenForJobs()
     for (const kind of kinds.values()) {
-      kind.worker = await startWorker({ app, boss, running, ...kind, ...options }, figures)
+      kind.worker = startWorker({ app, boss, figures, ...kind, ...options })
       if (kind.job.dead !== undefined) await workDeadLetters({ app, boss, ...options }, kind.job)
     }
   })
-  const queues = [...kinds.keys()].flatMap((name) => [name, deadLettersOf(name)])
-  app.addHook('onClose', () => stop({ app, boss, queues, running, timeoutMs: stopTimeoutMs }))
+  app.addHook('onClose', () => {
+    const workers = [...kinds.values()].flatMap(({ worker }) => worker ?? [])
+    const queues = [...kinds.keys()].map(deadLettersOf)
+    return stop({ app, boss, workers, queues, listening, timeoutMs: stopTimeoutMs })
+  })
   if (work && database.kind === 'postgres' && app.hasDecorator('health')) {
     app.health.register('jobs', { critical: false, check: async () => void (await boss.schemaVersion()) })
   }
@@ -147,7 +164,7 @@ export const jobsPlugin = fp(jobs, {
   decorators: { fastify: ['db', 'database'] }
 })
 export default jobsPlugin
-export { JobLost, PayloadInvalid, UnknownJob } from './errors.ts'
+export { JobLost, JobTimeout, PayloadInvalid, UnknownJob } from './errors.ts'
 export type {
   DeadJob,
   EnqueueOptions,

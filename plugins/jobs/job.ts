@@ -47,10 +47,8 @@ export interface Job<N extends JobName = JobName> {
   retryDelayMaxSeconds?: number
   /** A run that takes longer has failed. Default 300 s. */
   timeoutSeconds?: number
-  /** Runs at once in one process. Default: the plugin's `concurrency`. */
+  /** Runs at once in one process; hundreds for jobs that are many and tiny. Default: the plugin's `concurrency`. */
   concurrency?: number
-  /** Jobs fetched and finished together by each of them, for many tiny jobs. Default 1. */
-  batchSize?: number
   /** Makes one such job at each time that a cron expression (five fields, UTC) names, over all workers together. */
   schedule?: { cron: string; payload: JobPayloads[N] }
   /** Every job needs a `key`, and while one waits or runs no other of its key is taken. Default `false`. */

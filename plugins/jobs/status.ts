@@ -37,24 +37,6 @@ export async function writeProgress<DB>(
     where name = ${name} and id = ${id} and state = 'active' and retry_count = ${retryCount}`.execute(db)
 }
 
-/** What one worker has of a job. */
-export interface Claim {
-  name: string
-  id: string
-  /** Tells its claim from those before and after it. */
-  retryCount: number
-}
-
-/** Lets others run these jobs at once, as if they had not been tried here. What still runs of them can no longer complete. */
-export async function handBack<DB>(db: Kysely<DB>, claims: Claim[]): Promise<void> {
-  await sql`
-    update ${jobs} as job set state = 'retry', retry_limit = retry_limit + 1, start_after = now(), heartbeat_on = null
-    from unnest(${claims.map(({ name }) => name)}::text[], ${claims.map(({ id }) => id)}::uuid[],
-      ${claims.map(({ retryCount }) => retryCount)}::int[]) as claim (name, id, retry_count)
-    where job.name = claim.name and job.id = claim.id and job.retry_count = claim.retry_count
-      and job.state = 'active'`.execute(db)
-}
-
 /** The dead job, which stays dead until the transaction ends. */
 export async function lockDead<DB>(trx: Transaction<DB>, name: string, id: string): Promise<DeadJob | undefined> {
   const { rows } = await sql<DeadJob>`

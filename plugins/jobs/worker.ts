@@ -1,122 +1,146 @@
-import type { FastifyInstance } from 'fastify'
-import { type Job as Fetched, fromKysely, type JobResult, type PgBoss } from 'pg-boss'
-import type { Counter, Histogram } from '../metrics/index.ts'
-import { affected } from './boss.ts'
-import { JobLost, PayloadInvalid } from './errors.ts'
-import type { Job, JobRun } from './job.ts'
-import type { PayloadCheck } from './payload.ts'
-import { type Claim, writeProgress } from './status.ts'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
+import type { Job as Fetched } from 'pg-boss'
+import { type Claim, completeClaims, exhaustClaim, handBackClaims, touchClaims } from './claims.ts'
+import { JobLost } from './errors.ts'
+import { type Outcome, type RunOptions, runJob } from './run.ts'
 
-/** What is kept in the job about a run that failed: never its stack, which an administrator reads in the log. */
-interface Failure {
-  message: string
-}
-
-export interface WorkerOptions {
-  app: FastifyInstance
-  boss: PgBoss
-  job: Job
-  check: PayloadCheck
-  /** Filled with what runs. */
-  running: Set<Claim>
+export interface WorkerOptions extends RunOptions {
   /** For jobs that do not say. Default 5. */
   concurrency?: number
+  /** Default 30 s. */
+  heartbeatSeconds?: number
   /** Default 2 s. */
   pollSeconds?: number
 }
 
-export interface Figures {
-  runs: Counter<'job' | 'outcome'>
-  seconds: Histogram<'job'>
-}
-
 export interface Worker {
-  /** Has every idle one look for jobs at once. */
+  /** Has it look for jobs at once. */
   wake(): void
+  /** Takes no more jobs; resolves when what runs has ended and is settled. */
+  drain(): Promise<void>
+  /** The end: what still runs here may be run by others at once. */
+  handBack(): Promise<void>
 }
 
-/** Starts what runs one kind of job: so many at once, each as soon as the one before it is done. */
-export async function startWorker(options: WorkerOptions, figures: Figures | undefined): Promise<Worker> {
-  const { app, boss, job, pollSeconds = 2 } = options
-  const { name, batchSize = 1, concurrency = options.concurrency ?? 5 } = job
-  const ids: string[] = []
-  for (let n = 0; n < concurrency; n++) {
-    const id: string = await boss.work(
-      name,
-      {
-        batchSize,
-        perJobResults: true,
-        pollingIntervalSeconds: pollSeconds,
-        // NOTIFY tells of new jobs only, not of those whose time comes.
-        notifyPollingIntervalSeconds: pollSeconds,
-        includeMetadata: false
-      },
-      async (fetched: Fetched<object>[]) => {
-        // There may be more: without this it would pause before it looks again.
-        boss.notifyWorker(id)
-        return Promise.all(fetched.map((one) => runOne(options, figures, one)))
-      }
-    )
-    ids.push(id)
+/** A job that this worker has, until the database knows what came of it. */
+interface Held extends Claim {
+  controller: AbortController
+  outcome?: Outcome
+}
+
+/**
+ * Runs one kind of job, so many at once. One statement takes as many jobs as there is room for, one settles all that have
+ * ended meanwhile: the more there is to do, the more each does.
+ */
+export function startWorker(options: WorkerOptions): Worker {
+  const { app, boss, job, pollSeconds = 2, heartbeatSeconds = 30 } = options
+  const { name, concurrency = options.concurrency ?? 5 } = job
+  const db = boss.getDb()
+  const held = new Set<Held>()
+  let ended: Held[] = []
+  let running = 0
+  let isStopping = false
+  let isSettling = false
+  let mayHaveMore = false
+  let ring = Promise.withResolvers<void>()
+  const drained = Promise.withResolvers<void>()
+  const heartbeat = setInterval(() => void beat(), (heartbeatSeconds * 1000) / 2)
+  const wake = () => ring.resolve()
+  const wakeIfMore = () => mayHaveMore && wake()
+  const looking = look()
+
+  async function look(): Promise<void> {
+    while (!isStopping) {
+      ring = Promise.withResolvers()
+      // What has ended and is not settled yet takes room, too: else a slow database would have it grow.
+      const room = Math.min(concurrency - running, 2 * concurrency - held.size)
+      const jobs = room > 0 ? await take(room) : []
+      mayHaveMore = jobs.length >= room
+      for (const fetched of jobs) void start(fetched)
+      const timer = mayHaveMore ? undefined : setTimeout(wake, pollSeconds * 1000)
+      await ring.promise
+      clearTimeout(timer)
+      // What ends in this turn makes room together.
+      await endOfTurn()
+    }
   }
-  app.log.debug({ job: name, concurrency }, 'jobs are worked')
+
+  async function take(count: number): Promise<Array<Fetched<object>>> {
+    try {
+      return await boss.fetch<object>(name, { batchSize: count })
+    } catch (err) {
+      app.log.error({ err, job: name }, 'jobs: none could be taken')
+      return []
+    }
+  }
+
+  async function start(fetched: Fetched<object>): Promise<void> {
+    const one: Held = { id: fetched.id, retryCount: fetched.retryCount, controller: new AbortController() }
+    held.add(one)
+    running++
+    one.outcome = await runJob(options, fetched, one.controller)
+    running--
+    ended.push(one)
+    wakeIfMore()
+    if (!isSettling) await settleEnded()
+  }
+
+  async function settleEnded(): Promise<void> {
+    isSettling = true
+    while (ended.length > 0) {
+      await endOfTurn()
+      const settling = ended
+      ended = []
+      try {
+        await settle(settling)
+      } catch (err) {
+        // Its heart has stopped, so it runs again.
+        app.log.error({ err, job: name }, 'jobs: what came of a run could not be written')
+      }
+      for (const one of settling) held.delete(one)
+      wakeIfMore()
+    }
+    isSettling = false
+    if (isStopping && held.size === 0) drained.resolve()
+  }
+
+  async function settle(settling: Held[]): Promise<void> {
+    const completed = settling.flatMap(({ id, retryCount, outcome }) =>
+      outcome?.state === 'completed' ? [{ id, retryCount, output: outcome.output }] : []
+    )
+    if (completed.length > 0) await completeClaims(db, name, completed)
+    for (const { id, retryCount, outcome } of settling) {
+      if (outcome?.state !== 'failed') continue
+      if (outcome.isFinal) await exhaustClaim(db, name, { id, retryCount })
+      await boss.fail(name, { id, retryCount }, { message: outcome.message })
+    }
+  }
+
+  async function beat(): Promise<void> {
+    if (held.size === 0) return
+    const claims = [...held]
+    try {
+      const mine = await touchClaims(db, name, claims)
+      for (const { id, controller } of claims) if (!mine.has(id)) controller.abort(new JobLost(id))
+    } catch (err) {
+      app.log.error({ err, job: name }, 'jobs: the heartbeat could not be written')
+    }
+  }
+
   return {
-    wake() {
-      for (const id of ids) boss.notifyWorker(id)
+    wake,
+    async drain() {
+      isStopping = true
+      wake()
+      await looking
+      if (held.size > 0) await drained.promise
+    },
+    async handBack() {
+      clearInterval(heartbeat)
+      if (held.size === 0) return
+      app.log.warn({ job: name, count: held.size }, 'jobs: handing back what still runs')
+      await handBackClaims(db, name, [...held])
+      for (const { id, controller } of held) controller.abort(new JobLost(id))
     }
   }
 }
-
-async function runOne(
-  { app, boss, job, check, running }: WorkerOptions,
-  figures: Figures | undefined,
-  fetched: Fetched<object>
-): Promise<JobResult<unknown>> {
-  const { id, retryCount, signal, data } = fetched
-  const claim = { name: job.name, id, retryCount }
-  const startedAt = performance.now()
-  const attempt = retryCount + 1
-  const log = app.log.child({ job: job.name, job_id: id, attempt })
-  let result: unknown
-
-  const run: JobRun = {
-    id,
-    // Checked below, before the job sees it.
-    payload: data as JobRun['payload'],
-    attempt,
-    signal,
-    async complete(fn) {
-      await app.database.transaction(async (trx) => {
-        result = await fn(trx)
-        if (
-          (await affected(boss.complete(job.name, { id, retryCount }, toOutput(result), { db: fromKysely(trx) }))) === 0
-        )
-          throw new JobLost(id)
-      })
-    },
-    progress: (value) => writeProgress(app.db, job.name, { id, retryCount }, value)
-  }
-
-  running.add(claim)
-  try {
-    const problem = check(data)
-    if (problem !== undefined) throw new PayloadInvalid(job.name, problem)
-    const returned = await job.run(run, app)
-    log.info({ duration_ms: Math.round(performance.now() - startedAt) }, 'job done')
-    figures?.runs.inc({ job: job.name, outcome: 'completed' })
-    return { id, status: 'completed', output: toOutput(result ?? returned) }
-  } catch (error) {
-    const isLost = error instanceof JobLost
-    log[isLost ? 'warn' : 'error']({ err: error }, isLost ? 'job lost' : 'job failed')
-    figures?.runs.inc({ job: job.name, outcome: isLost ? 'lost' : 'failed' })
-    const output: Failure = { message: error instanceof Error ? error.message : String(error) }
-    // What cannot become better is not tried again.
-    return { id, status: error instanceof PayloadInvalid ? 'deadletter' : 'failed', output }
-  } finally {
-    running.delete(claim)
-    figures?.seconds.observe((performance.now() - startedAt) / 1000, { job: job.name })
-  }
-}
-
-/** pg-boss keeps objects only. */
-const toOutput = (result: unknown) => (result === undefined ? null : { result })
