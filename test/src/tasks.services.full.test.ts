@@ -6,7 +6,7 @@ import { generateSecrets } from '../../src/secrets.ts'
 import { testConfig } from '../support/app.ts'
 import { testDatabase } from '../support/database.ts'
 import { administrator, person } from '../support/people.ts'
-import { type Server, startServer, startWorker } from '../support/server.ts'
+import { type Server, startWorker } from '../support/server.ts'
 
 const KILLS = 50
 /** How soon what a killed worker had begun must run again. */
@@ -154,31 +154,4 @@ t.test('a poison job is tried with growing pauses, dies, leaves the worker alive
   await until(async () => (await read(id)).state === 'completed')
   t.match(await read(id), { attempts: 5, result: 'Task poison is complete!' })
   t.equal(await count('ledger', sql`task_id = ${id}`), 1)
-})
-
-t.test('two workers and two services that work jobs: each schedule fires once', async (t) => {
-  const { app, variables } = await setUp(t)
-  const inProcess = { ...variables, JOBS_IN_PROCESS: 'true' }
-  await Promise.all([
-    startWorker(t, variables),
-    startWorker(t, variables),
-    startServer(t, inProcess),
-    startServer(t, inProcess)
-  ])
-  const { rows: schedules } = await sql<{ name: string }>`
-    update pgboss.schedule set cron = '* * * * *' returning name`.execute(app.db)
-  t.ok(schedules.length > 0)
-  // So that whole minutes are looked at.
-  await delay(190_000)
-  const { rows } = await sql<{ name: string; minute: string; jobs: number; done: number }>`
-    select name, date_trunc('minute', created_on) as minute, count(*) as jobs, count(*) filter (where state = 'completed') as done
-    from pgboss.job where name = any(${schedules.map(({ name }) => name)})
-    group by 1, 2 order by 1, 2`.execute(app.db)
-  t.comment(rows)
-  t.same(
-    rows.filter(({ jobs }) => jobs !== 1),
-    [],
-    'one a minute'
-  )
-  for (const { name } of schedules) t.ok(rows.filter((row) => row.name === name && row.done === 1).length >= 2, name)
 })
