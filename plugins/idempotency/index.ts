@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Kysely } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import type {} from '../auth/index.ts'
 import type { Tables } from '../database/index.ts'
 import {
@@ -11,7 +11,7 @@ import {
   IdempotencyKeyReused
 } from './errors.ts'
 import { fingerprint, parseKey } from './key.ts'
-import { type Claim, deleteExpired, findAnswer, lockKey, storeAnswer } from './queries.ts'
+import { type Claim, deleteAnswersOf, deleteExpired, findAnswer, lockKey, storeAnswer } from './queries.ts'
 import type { IdempotencyKeysTable, IdempotencyTables } from './table.ts'
 
 export interface IdempotencyOptions {
@@ -22,6 +22,8 @@ export interface IdempotencyOptions {
 }
 
 export interface Idempotency {
+  /** Deletes what is kept for a caller who is no more. */
+  forget(trx: Transaction<Tables>, caller: string): Promise<void>
   /** Deletes at most `limit` (1000) expired answers; returns how many. For a clean-up job. */
   prune(db: Kysely<Tables>, options?: { limit?: number }): Promise<number>
 }
@@ -76,6 +78,7 @@ async function idempotency(app: FastifyInstance, { caller, ttlHours = 24 }: Idem
   })
 
   app.decorate('idempotency', {
+    forget: (trx, caller) => deleteAnswersOf(trx.withTables<IdempotencyTables>(), caller),
     prune: (db, { limit = 1000 } = {}) => deleteExpired(db.withTables<IdempotencyTables>(), ttlHours, limit)
   })
 

@@ -50,6 +50,10 @@ export async function storeAnswer(
     .execute()
 }
 
+export async function deleteAnswersOf(trx: Transaction<IdempotencyTables>, caller: string): Promise<void> {
+  await trx.deleteFrom('idempotency_keys').where('caller', '=', caller).execute()
+}
+
 export async function deleteExpired(db: Kysely<IdempotencyTables>, ttlHours: number, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     delete from idempotency_keys where ctid = any(array(

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import pg from 'pg'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
 import { administrator } from '../support/people.ts'
@@ -28,17 +29,7 @@ t.test('a list of 100 k users with roles and permissions', async (t) => {
   }
 
   await t.test('takes the same number of queries whatever its length', async (t) => {
-    const executor = app.db.getExecutor()
-    const run = executor.executeQuery.bind(executor)
-    let queries = 0
-    executor.executeQuery = (...call) => {
-      if (/from "users"/.test(call[0].sql)) queries += 1
-      return run(...call)
-    }
-    t.teardown(() => {
-      executor.executeQuery = run
-    })
-    const counts: number[] = []
+    const counts: Record<string, number> = {}
     await list('limit=1') // the caller is known from now on
     for (const query of [
       'limit=1',
@@ -47,17 +38,35 @@ t.test('a list of 100 k users with roles and permissions', async (t) => {
       'items_per_page=100',
       'page=900&items_per_page=100'
     ]) {
-      queries = 0
-      const { data } = await list(query)
-      t.ok(data.every(({ roles, permissions }: { roles: string[]; permissions: string[] }) => roles && permissions))
-      counts.push(queries)
+      // Whatever else the process asks the database at that moment is not there every time.
+      const runs = []
+      for (let times = 0; times < 5; times++) runs.push(await statementsOf(() => list(query)))
+      counts[query] = Math.min(...runs)
     }
-    t.ok(
-      counts.every((count) => count >= 1 && count <= 2),
-      counts.join()
+    const { 'page=900&items_per_page=100': deep = 0, ...others } = counts
+    t.same(
+      others,
+      { 'limit=1': 1, 'limit=100': 1, 'items_per_page=1': 2, 'items_per_page=100': 2 },
+      'a page counts, too'
     )
-    t.equal(counts[0], counts[1])
-    t.equal(counts[2], counts[3])
+    t.ok(deep >= 1 && deep <= 2, `${deep} so far back`)
+
+    /** Every statement that reaches the driver while `work` runs, whoever sends it. */
+    async function statementsOf(work: () => Promise<{ data: Array<{ roles: string[]; permissions: string[] }> }>) {
+      let count = 0
+      const { query } = pg.Client.prototype
+      pg.Client.prototype.query = function (this: pg.Client, ...call: Parameters<typeof query>) {
+        count += 1
+        return query.apply(this, call)
+      } as typeof query
+      try {
+        const { data } = await work()
+        if (!data.every(({ roles, permissions }) => roles && permissions)) throw new Error('without roles')
+      } finally {
+        pg.Client.prototype.query = query
+      }
+      return count
+    }
   })
 
   for (const sort of ['-created_at', 'username']) {

@@ -1,7 +1,6 @@
-import { sql } from 'kysely'
 import t from 'tap'
 import { signIn, signUp, startApp } from '../support/app.ts'
-import { administrator, caller, keyOf, PASSWORD, person, roleWith } from '../support/people.ts'
+import { administrator, caller, PASSWORD, person, roleWith } from '../support/people.ts'
 
 const app = await startApp(t)
 const admin = await administrator(app)
@@ -108,129 +107,6 @@ t.test('A13 a deactivated user is out at once, and comes back only by signing in
     await admin.as.patch(`/users/${user.id}`, { is_active: true })
   }
   t.equal((await caller(app, (await signIn(app, user)).headers).get('/users/me')).statusCode, 200)
-})
-
-t.test('A12 a deleted user is out at once, their names are free, and restoring brings them back', async (t) => {
-  const user = await signUp(app)
-  const as = caller(app, user.headers)
-  t.equal((await as.get('/users/me')).statusCode, 200)
-  const path = `/users/${user.id}`
-  t.equal((await admin.as.delete(`/users/${user.id.toUpperCase()}`)).statusCode, 204)
-
-  t.equal((await as.get('/users/me')).statusCode, 401)
-  t.equal((await as.post('/auth/refresh', { refresh_token: user.refreshToken })).statusCode, 401)
-  t.equal(await signInStatus(user), 401)
-  for (const answer of [
-    admin.as.get(path),
-    admin.as.patch(path, { name: 'x' }),
-    admin.as.delete(path),
-    admin.as.get(`${path}/sessions`)
-  ]) {
-    t.equal((await answer).statusCode, 404, 'Z10')
-  }
-
-  const namesake = await admin.as.post('/users', {
-    email: user.email,
-    username: user.username,
-    password: 'Other-secret-1'
-  })
-  t.equal(namesake.statusCode, 201)
-  t.equal((await admin.as.post(`${path}/restore`)).statusCode, 409)
-  t.equal((await admin.as.delete(`/users/${namesake.json().data.id}?hard=true`)).statusCode, 204)
-  t.match((await admin.as.post(`${path}/restore`)).json().data, { id: user.id, email: user.email, roles: ['user'] })
-  t.equal((await admin.as.post(`${path}/restore`)).statusCode, 404)
-  t.equal(await signInStatus(user), 200)
-})
-
-t.test(
-  'A13 the keys of a deactivated user are refused until they are active again; those of a deleted one for ever',
-  async (t) => {
-    const user = await person(app)
-    const path = `/users/${user.id}`
-    const key = await keyOf(app, user, ['read:user:me'])
-    const status = async (headers: Record<string, string>) => (await caller(app, headers).get('/users/me')).statusCode
-    const both = async () => [await status(key.headers), await status(user.headers)]
-    t.same(await both(), [200, 200])
-
-    await admin.as.patch(path, { is_active: false })
-    t.same(await both(), [401, 401])
-    await admin.as.patch(path, { is_active: true })
-    t.same(await both(), [200, 401], 'a key is no session: its owner need not sign in')
-
-    const { headers } = await signIn(app, user)
-    const renewed = await caller(app, headers).post(`/api-keys/${key.id}/rotate`, {})
-    t.equal(renewed.statusCode, 200)
-    for (const remove of [
-      () => admin.as.delete(path),
-      () => admin.as.post('/users/batch-delete', { ids: [user.id] })
-    ]) {
-      const another = await keyOf(app, user, ['read:user:me'])
-      const again = await signIn(app, user)
-      await remove()
-      t.equal((await admin.as.post(`${path}/restore`)).statusCode, 200)
-      const credentials = [
-        ...[key.headers, { 'x-api-key': renewed.json().data.api_key }, another.headers],
-        ...[user.headers, headers, again.headers]
-      ]
-      t.same(await Promise.all(credentials.map(status)), Array(6).fill(401))
-      t.equal((await caller(app, {}).post('/auth/refresh', { refresh_token: again.refreshToken })).statusCode, 401)
-    }
-    t.same((await caller(app, (await signIn(app, user)).headers).get('/api-keys')).json().data, [])
-  }
-)
-
-t.test('a key or a session that is made at the moment of a deletion does not outlive it', async (t) => {
-  for (let round = 0; round < 5; round++) {
-    const user = await signUp(app)
-    const as = caller(app, user.headers)
-    const login = { identifier: user.email, password: user.password, delivery: 'body' }
-    const made = [() => as.post('/api-keys', {}), () => as.post('/auth/login', login)]
-    const all = [...made, () => admin.as.delete(`/users/${user.id}`), ...made]
-    const answers = await Promise.all(all.map((send) => send()))
-    t.equal((await admin.as.post(`/users/${user.id}/restore`)).statusCode, 200)
-    for (const answer of answers) {
-      const { api_key, access_token } = answer.body === '' ? {} : (answer.json().data ?? {})
-      if (api_key) t.equal((await caller(app, { 'x-api-key': api_key }).get('/users/me')).statusCode, 401)
-      if (access_token) {
-        t.equal((await caller(app, { authorization: `Bearer ${access_token}` }).get('/users/me')).statusCode, 401)
-      }
-    }
-  }
-})
-
-t.test('people delete their own account', async (t) => {
-  const user = await signUp(app)
-  const as = caller(app, user.headers)
-  t.equal((await as.delete('/users/me')).statusCode, 204)
-  t.equal((await as.get('/users/me')).statusCode, 401)
-  t.ok((await rowOf(user.id))?.deleted_at)
-  t.equal((await signUp(app, user.username)).username, user.username, 'the names are free')
-})
-
-t.test('a hard deletion leaves no row behind that hung on the user', async (t) => {
-  const { rows: references } = await sql<{ table: string; column: string; rule: string }>`
-    select conrelid::regclass::text as table, attname as column, confdeltype as rule
-    from pg_constraint join pg_attribute on attrelid = conrelid and attnum = any(conkey)
-    where contype = 'f' and confrelid = 'users'::regclass order by 1, 2`.execute(app.db)
-  t.ok(references.length >= 3)
-  for (const { table, column, rule } of references) t.match(rule, /^[cn]$/, `${table}.${column} goes or lets go`)
-
-  const user = await person(app)
-  await user.as.post('/todos', { title: 'Mine' })
-  t.equal((await admin.as.delete(`/users/${user.id}?hard=true`)).statusCode, 204)
-  t.equal((await user.as.get('/users/me')).statusCode, 401)
-  t.equal(await rowOf(user.id), undefined)
-  for (const { table, column } of references) {
-    const { rows } = await sql`select from ${sql.table(table)} where ${sql.ref(column)} = ${user.user_id}`.execute(
-      app.db
-    )
-    t.equal(rows.length, 0, `${table}.${column}`)
-  }
-
-  const hidden = await person(app)
-  await admin.as.delete(`/users/${hidden.id}`)
-  t.equal((await admin.as.delete(`/users/${hidden.id}?hard=true`)).statusCode, 204, 'one that was deleted softly')
-  t.equal(await rowOf(hidden.id), undefined)
 })
 
 t.test('an administrator sees and ends the sessions of a user', async (t) => {

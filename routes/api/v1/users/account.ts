@@ -92,8 +92,10 @@ export async function closeAccount(
 ): Promise<void> {
   await app.sessions.revokeAll(trx, user_id, 'deleted')
   await app.apiKeys.revokeAll(trx, user_id)
-  if (hard) await removeUser(trx, user_id)
-  else await hideUser(trx, user_id)
+  if (hard) {
+    await removeUser(trx, user_id)
+    await app.idempotency.forget(trx, id)
+  } else await hideUser(trx, user_id)
   dropPosts(app, trx, username)
   await app.changes.record(trx, 'user', id)
   await app.audit.record(trx, { action: 'user.deleted', ...targetOf(id), details: { hard }, request })
