@@ -24,3 +24,5 @@ export const UnsupportedEncoding = createError<'UNSUPPORTED_CONTENT_ENCODING', 4
   'The body must not be compressed',
   415
 )
+/** 422: a body for a route whose schema describes none; `errors` names its fields. */
+export const UnexpectedBody = createError<'VALIDATION_FAILED', 422, []>('VALIDATION_FAILED', 'Validation failed', 422)

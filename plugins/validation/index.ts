@@ -1,7 +1,7 @@
-import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyPluginCallback, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import fp from 'fastify-plugin'
 import { validatorFactory } from './compiler.ts'
-import { MalformedUrl, UnsupportedEncoding, UnsupportedMediaType } from './errors.ts'
+import { MalformedUrl, UnexpectedBody, UnsupportedEncoding, UnsupportedMediaType } from './errors.ts'
 import { type FormatCheck, formats } from './formats.ts'
 import { parseJson } from './json.ts'
 
@@ -25,17 +25,36 @@ const plugin: FastifyPluginCallback<ValidationOptions> = (app, options, done) =>
     compilersFactory: { buildValidator: validatorFactory({ ...formats, ...options.formats }) }
   })
   app.addHook('onRequest', checkEncodings)
+  app.addHook('onRoute', (route) => {
+    const { schema, method, preValidation = [] } = route
+    if (schema === undefined || schema.body !== undefined || !/^(POST|PUT|PATCH|DELETE)$/.test(String(method))) return
+    route.preValidation = [refuseBody, ...[preValidation].flat()]
+  })
   app.removeContentTypeParser(['application/json', 'text/plain'])
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, parsed) => {
     if (!jsonInUtf8.test(request.headers['content-type'] ?? '')) throw new UnsupportedMediaType()
     // Clients that always name the type may send nothing where nothing is asked for.
-    const isNothing = body.length === 0 && admitsNull(request.routeOptions.schema?.body)
+    const isNothing = body.length === 0 && admitsNothing(request.routeOptions.schema)
     parsed(null, isNothing ? undefined : parseJson(body, maxDepth))
   })
   done()
 }
 
-const admitsNull = (schema: unknown) => Array.isArray((schema as { type?: unknown } | null)?.type)
+/** Its body may be `null`, or it describes the request and no body in it. */
+function admitsNothing(schema: FastifySchema | undefined): boolean {
+  if (schema === undefined) return false
+  return schema.body === undefined || Array.isArray((schema.body as { type?: unknown } | null)?.type)
+}
+
+/** What nobody would look at is refused like an unknown field: its sender expects something of it. */
+function refuseBody({ body }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  const isObject = typeof body === 'object' && body !== null && !Array.isArray(body)
+  const names = isObject ? Object.keys(body) : ['body']
+  const isNothing = names.length === 0 || body === undefined || body === null
+  const message = isObject ? 'is not a known field' : 'must be empty'
+  const errors = names.slice(0, 20).map((name) => ({ field: name.slice(0, 64), message }))
+  done(isNothing ? undefined : Object.assign(new UnexpectedBody(), { errors }))
+}
 
 /** For every parser: none of them inflates, and what they would make of a compressed body is not what was sent. */
 function checkEncodings({ raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {

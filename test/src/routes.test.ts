@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { permissionCodes } from '../../db/permissions.ts'
@@ -70,20 +71,22 @@ t.test('every permission is asked for by a route or by a rule inside one', async
 
 t.test('Z01 Z02 Z03 Z04 every route answers each caller as the matrix says', async (t) => {
   const stage = await setStage(app)
+  const wrong: string[] = []
   for (const [name, { verdicts, body }] of Object.entries(matrix)) {
     for (const [index, who] of callers.entries()) {
       const headers = who === 'anonymous' ? {} : stage.people[who].headers
       const payload = body?.(stage.world)
       const answer = await send(name, stage.world, headers, payload)
-      t.equal(answer.statusCode, verdicts[index], `${who}: ${name} ${answer.body}`)
+      if (answer.statusCode !== verdicts[index]) wrong.push(`${who}: ${name} ${answer.body}`)
       if (answer.statusCode === 404) {
         const nothing = Object.fromEntries(Object.keys(stage.world).map((id) => [id, absent]))
         const missing = await send(name, nothing, headers, payload)
-        t.same(visible(answer), visible(missing), `${who}: ${name} tells nothing apart from an absent one`)
+        if (!isDeepStrictEqual(visible(answer), visible(missing))) wrong.push(`${who}: ${name} tells that it exists`)
       }
       if (answer.statusCode < 300 && !name.startsWith('GET')) await stage.renew(who)
     }
   }
+  t.same(wrong, [])
 })
 
 t.test('Z07 an API key counts where the matrix says so, within its scopes, and nowhere else', async (t) => {
@@ -91,14 +94,16 @@ t.test('Z07 an API key counts where the matrix says so, within its scopes, and n
   const admin = { user_id: stage.people.admin.user_id }
   const { headers } = await keyOf(app, admin, [...permissionCodes])
   const narrow = await keyOf(app, admin, [])
+  const wrong: string[] = []
   for (const [name, { verdicts, takesKey = false, body }] of Object.entries(matrix)) {
     const [anonymous] = verdicts
     const payload = body?.(stage.world)
-    const answer = await send(name, stage.world, headers, payload)
-    t.equal(answer.statusCode, takesKey ? verdicts.at(-1) : anonymous, `a key with every scope: ${name}`)
+    const { statusCode } = await send(name, stage.world, headers, payload)
+    if (statusCode !== (takesKey ? verdicts.at(-1) : anonymous)) wrong.push(`every scope: ${name} ${statusCode}`)
     const refused = await send(name, stage.world, narrow.headers, body?.(stage.world))
-    t.equal(refused.statusCode, takesKey ? 403 : anonymous, `a key without scopes: ${name}`)
+    if (refused.statusCode !== (takesKey ? 403 : anonymous)) wrong.push(`no scope: ${name} ${refused.statusCode}`)
   }
+  t.same(wrong, [])
 })
 
 /** All that a client could tell two answers apart by. */
@@ -145,12 +150,13 @@ t.test('Z10 no id in the document is a number: internal keys stay inside', async
 
 t.test('Z01 Z12 HEAD is guarded as GET is, and no header makes one method another', async (t) => {
   const { world, people } = await setStage(app)
+  const wrong: string[] = []
   for (const [name, { verdicts }] of Object.entries(matrix)) {
     if (!name.startsWith('GET')) continue
     for (const [index, who] of callers.entries()) {
       const headers = who === 'anonymous' ? {} : people[who].headers
-      const answer = await send(name.replace('GET', 'HEAD'), world, headers)
-      t.equal(answer.statusCode, verdicts[index], `${who}: HEAD ${name}`)
+      const { statusCode } = await send(name.replace('GET', 'HEAD'), world, headers)
+      if (statusCode !== verdicts[index]) wrong.push(`${who}: HEAD ${name} ${statusCode}`)
     }
   }
   for (const header of ['x-http-method-override', 'x-http-method', 'x-method-override']) {
@@ -162,10 +168,10 @@ t.test('Z01 Z12 HEAD is guarded as GET is, and no header makes one method anothe
   t.equal((await send('GET /api/v1/todos/{todo_id}', world, people.owner.headers)).statusCode, 200, 'still there')
   for (const [name, { verdicts }] of Object.entries(matrix)) {
     if (verdicts[0] !== 401) continue
-    const answer = await send(name.replace(/^\w+/, 'OPTIONS'), world, people.other.headers)
-    t.match(String(answer.statusCode), /^(204|404|405)$/, `OPTIONS ${name}`)
-    t.notMatch(answer.body, 'data')
+    const { statusCode, body } = await send(name.replace(/^\w+/, 'OPTIONS'), world, people.other.headers)
+    if (![204, 404, 405].includes(statusCode) || body.includes('data')) wrong.push(`OPTIONS ${name} ${statusCode}`)
   }
+  t.same(wrong, [])
 })
 
 t.test('Z13 no spelling of a path gets round a guard', async (t) => {
@@ -187,17 +193,19 @@ t.test('Z13 no spelling of a path gets round a guard', async (t) => {
     (path: string) => `${path}.json`,
     (path: string) => `${path}?access=1#x`
   ]
+  const wrong: string[] = []
   for (const [name, { verdicts, body }] of Object.entries(matrix)) {
     const [method = '', path = ''] = name.split(' ')
     for (const [who, verdict] of [['anonymous', verdicts[0]] as const, ['other', verdicts[2]] as const]) {
       if (verdict !== 401 && verdict !== 403) continue
       for (const spell of spellings) {
         const headers = who === 'anonymous' ? {} : people.other.headers
-        const answer = await send(`${method} ${spell(path)}`, world, headers, body?.(world))
-        t.match(String(answer.statusCode), /^4/, `${who}: ${method} ${spell(path)}`)
+        const { statusCode } = await send(`${method} ${spell(path)}`, world, headers, body?.(world))
+        if (statusCode < 400 || statusCode >= 500) wrong.push(`${who}: ${method} ${spell(path)} ${statusCode}`)
       }
     }
   }
+  t.same(wrong, [])
 })
 
 t.test('Z13 L05 an empty path parameter is an unknown route for everybody', async (t) => {
@@ -217,56 +225,6 @@ t.test('Z13 L05 an empty path parameter is an unknown route for everybody', asyn
   }
   t.same(wrong, [])
 })
-
-t.test('Z05 Z08 a privileged field in any body is refused, from everybody, and changes nothing', async (t) => {
-  const privileged = {
-    ...{ id: absent, public_id: absent, user_id: absent, owner_id: absent, row_version: 9, token_version: 9 },
-    ...{
-      is_superuser: true,
-      is_protected: false,
-      role: 'admin',
-      roles: ['admin'],
-      permissions: ['read:user:all'],
-      tier: 'pro'
-    },
-    ...{ created_at: '2020-01-01T00:00:00Z', deleted_at: null, email_verified: true, password_hash: 'x' }
-  }
-  const { world, people } = await setStage(app)
-  const before = await rows()
-  for (const [name, { verdicts, body }] of Object.entries(matrix)) {
-    if (body === undefined || verdicts.includes(415)) continue
-    for (const who of ['owner', 'admin'] as const) {
-      if (![200, 201, 204].includes(verdicts[callers.indexOf(who)] ?? 0) && verdicts[0] === 401) continue
-      for (const [field, value] of Object.entries(privileged)) {
-        for (const payload of withField(body(world), field, value)) {
-          const answer = await send(name, world, people[who].headers, payload)
-          t.equal(answer.statusCode, 422, `${who}: ${name} ${JSON.stringify(payload)}`)
-        }
-      }
-    }
-  }
-  t.same(await rows(), before)
-
-  /** The rows that people and their powers consist of. */
-  async function rows() {
-    const users = await app.db.selectFrom('users').selectAll().orderBy('id').execute()
-    const roles = await app.db.selectFrom('roles').selectAll().orderBy('id').execute()
-    const todos = await app.db.selectFrom('todos').selectAll().orderBy('id').execute()
-    const permissions = await app.db.selectFrom('permissions').selectAll().orderBy('id').execute()
-    const held = await app.db.selectFrom('user_roles').selectAll().orderBy('user_id').orderBy('role_id').execute()
-    return { users, roles, todos, permissions, held }
-  }
-})
-
-/** The body with one more field, in itself and in the items of its list; a field that it has anyway is no intruder. */
-function withField(body: object, field: string, value: unknown): object[] {
-  const bodies = field in body ? [] : [{ ...body, [field]: value }]
-  for (const [name, items] of Object.entries(body)) {
-    const [item] = Array.isArray(items) ? items : []
-    if (typeof item === 'object' && !(field in item)) bodies.push({ ...body, [name]: [{ ...item, [field]: value }] })
-  }
-  return bodies
-}
 
 t.test('a route that declares no access stops the start, by name', async (t) => {
   const app = await buildTestApp(t)

@@ -199,3 +199,25 @@ t.test('V08: a route with a schema does not run without a body', async (t) => {
   t.equal(bare.json().code, 'FST_ERR_VALIDATION')
   t.equal(calls(), 0)
 })
+
+t.test('a body for a route that describes none is refused by field, and nothing may be sent in any way', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(validation)
+  const seen: unknown[] = []
+  for (const method of ['POST', 'DELETE'] as const) {
+    app.route({ method, url: '/', schema: { summary: 'No body' }, handler: async ({ body }) => seen.push(body) })
+  }
+  for (const method of ['POST', 'DELETE'] as const) {
+    for (const payload of [undefined, '', '{}', 'null']) {
+      const headers = payload === undefined ? {} : json
+      const answer = await app.inject({ method, url: '/', headers, ...(payload !== undefined && { payload }) })
+      t.equal(answer.statusCode, 200, `${method} ${payload}`)
+    }
+    for (const payload of ['{"id":1}', '[]', '1', '"x"']) {
+      const answer = await app.inject({ method, url: '/', headers: json, payload })
+      t.equal(answer.statusCode, 422, `${method} ${payload}`)
+    }
+  }
+  t.equal(seen.length, 8)
+})
