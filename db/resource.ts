@@ -21,13 +21,17 @@ export async function createResource(
     for each row execute function touch_row()`.execute(db)
 }
 
-/** Adds permissions, `<what>:<resource>:<whose>`. Everybody with the role `user` gets those of their own things (`me`). */
+/**
+ * Adds permissions, `<what>:<resource>:<whose>`; somebody may have made one of that code by the API. Everybody with the role
+ * `user` gets those of their own things (`me`).
+ */
 export async function addPermissions(db: Kysely<unknown>, codes: string[]): Promise<void> {
-  await sql`insert into permissions (code) select unnest(${codes}::text[])`.execute(db)
+  await sql`insert into permissions (code) select unnest(${codes}::text[]) on conflict (code) do nothing`.execute(db)
   await sql`
     insert into role_permissions (role_id, permission_id)
     select roles.id, permissions.id from roles, permissions
-    where roles.name = 'user' and permissions.code = any(${codes}::text[]) and permissions.code like '%:me'`.execute(db)
+    where roles.name = 'user' and permissions.code = any(${codes}::text[]) and permissions.code like '%:me'
+    on conflict do nothing`.execute(db)
 }
 
 export async function removePermissions(db: Kysely<unknown>, codes: string[]): Promise<void> {
