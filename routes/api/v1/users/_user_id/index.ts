@@ -41,7 +41,7 @@ const user: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
         tags: ['users'],
         summary: 'Change a user',
         description:
-          'Deactivating ends every session at once. Nobody changes who has rights that they lack; the last administrator stays active.',
+          'Deactivating ends every session at once and refuses API keys for as long as it lasts. Nobody changes who has rights that they lack; the last administrator stays active.',
         params: UserParams,
         body: AccountUpdate,
         response: { 200: envelope(User), ...errors(404, 409) }
@@ -68,7 +68,7 @@ const user: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
         tags: ['users'],
         summary: 'Delete a user',
         description:
-          'Ends every session; the e-mail address and the username are free again. `restore` undoes it, unless `hard` removed the row and all that belongs to it.',
+          'Ends every session and API key; the e-mail address and the username are free again. `restore` undoes it, unless `hard` removed the row and all that belongs to it.',
         params: UserParams,
         querystring: Removal,
         response: { 204: Type.Null({ description: 'Deleted' }), ...errors(404, 409) }
@@ -96,7 +96,7 @@ const user: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
         tags: ['users'],
         summary: 'Restore a deleted user',
         description:
-          'They sign in again as before. 409 when their e-mail address or username belongs to another by now.',
+          'They sign in again as before; sessions and API keys from before stay dead. 409 when their e-mail address or username belongs to another by now.',
         params: UserParams,
         response: { 200: envelope(User), ...errors(404, 409) }
       }

@@ -59,7 +59,7 @@ const me: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
         tags: ['users'],
         summary: 'Delete own account',
         description:
-          'Ends every session; the e-mail address and the username are free again. The last administrator has to stay: 409.',
+          'Ends every session and API key; the e-mail address and the username are free again. The last administrator has to stay: 409.',
         response: { 204: Type.Null({ description: 'Deleted' }), ...errors(409) }
       }
     },
