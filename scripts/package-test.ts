@@ -67,7 +67,7 @@ function writeService(service: string, programs: ReadmeProgram[]) {
 async function isSound(service: string, program: ReadmeProgram): Promise<boolean> {
   const env = { ...serviceDefaults, ...process.env }
   const file = `out/${program.plugin}.js`
-  const { code, stdout } = await run(process.execPath, [file], { cwd: service, env, capture: true, timeoutMs: 20_000 })
+  const { code, stdout } = await run(process.execPath, [file], { cwd: service, env, capture: true, timeoutMs: 60_000 })
   const missing = findMissingOutput(program, stdout)
   const problem = code !== 0 ? `exited with ${code}` : missing && `did not print "${missing}"`
   console.log(problem ? `✗ ${program.plugin} ${problem}\n${stdout}` : `✓ ${program.plugin}`)

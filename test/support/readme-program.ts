@@ -6,12 +6,10 @@ import { findMissingOutput, readProgram } from '../../scripts/readme-program.ts'
 
 const root = join(import.meta.dirname, '../..')
 
-/** Runs the program of a plugin's README on the sources: it must print what its comments promise and exit by itself. */
-export function readmeProgram(t: Test, plugin: string): Promise<void> {
-  return runReadmeProgram(t, plugin, (code) => code)
-}
-
-/** The same for a variant of the program. */
+/**
+ * Runs a variant of the program in a plugin's README on the sources: it must print what its comments promise, and exit by
+ * itself. The programs as they are run against the package (scripts/package-test.ts).
+ */
 export async function runReadmeProgram(t: Test, plugin: string, vary: (code: string) => string): Promise<void> {
   const program = readProgram(plugin)
   const folder = t.testdir()
@@ -21,18 +19,12 @@ export async function runReadmeProgram(t: Test, plugin: string, vary: (code: str
     /(?<=['"])plinth\/plugins\/([\w-]+)(?=['"])/g,
     (_, name) => `${from('plugins')}/${name}/index.ts`
   )
-  writeFileSync(file, plugin === 'database' ? code : withDatabaseMade(code, from('test/support/embedded.ts')))
+  writeFileSync(file, code)
 
   const { error, stdout, stderr } = await run(file)
 
   t.equal(error, null, `${plugin} exits with 0: ${stderr}`)
   t.equal(findMissingOutput(program, stdout), undefined, `printed: ${stdout}`)
-}
-
-/** That a database makes its own first files, which takes seconds, is for its own program to show. */
-function withDatabaseMade(code: string, embedded: string): string {
-  const loaded = code.replace('{ dataDir: null }', '{ dataDir: null, load: await emptyDump() }')
-  return loaded === code ? code : `import { emptyDump } from '${embedded}'\n${loaded}`
 }
 
 function run(file: string) {
