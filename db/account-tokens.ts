@@ -144,7 +144,10 @@ function activeUsers(db: Kysely<Database>) {
  * What must not have changed between the mail and its use: the address, and where more than the address is at stake, the
  * password. So a new password ends whatever somebody else had begun.
  */
-function bindingOf(purpose: TokenPurpose, { email, password_hash }: Pick<TokenOwner, 'email' | 'password_hash'>) {
+export function bindingOf(
+  purpose: TokenPurpose,
+  { email, password_hash }: Pick<TokenOwner, 'email' | 'password_hash'>
+) {
   return digest(purpose === 'verify_email' ? email : `${email}\n${password_hash}`)
 }
 

@@ -38,6 +38,9 @@ export function checkTogether(config: ConfigValues, report: Report): void {
     report(admin[0] ?? 'ADMIN_EMAIL', 'needs all of ADMIN_EMAIL, ADMIN_USERNAME and ADMIN_PASSWORD')
   }
   if (!local) checkMail(config, report)
+  if (config.DRAIN_SECONDS >= config.SHUTDOWN_GRACE_SECONDS) {
+    report('DRAIN_SECONDS', 'must be less than SHUTDOWN_GRACE_SECONDS')
+  }
   if (config.REFRESH_TOKEN_DAYS > config.SESSION_MAX_DAYS) {
     report('REFRESH_TOKEN_DAYS', 'must not exceed SESSION_MAX_DAYS')
   }

@@ -136,12 +136,14 @@ export const sessions = (config: Config): SessionsOptions => ({
 export function jobs(config: Config, app: FastifyInstance, module: 'server' | 'worker'): Omit<JobsOptions, 'jobs'> {
   const url = config.DATABASE_URL
   const work = module === 'worker' || (config.JOBS_IN_PROCESS ?? app.database.kind === 'embedded')
-  if (url === undefined) return { work, concurrency: 1, pollSeconds: 5 }
+  // The other half is for what closes after the jobs.
+  const stopTimeoutMs = (config.SHUTDOWN_GRACE_SECONDS - config.DRAIN_SECONDS) * 500
+  if (url === undefined) return { work, concurrency: 1, pollSeconds: 5, stopTimeoutMs }
   return {
     work,
     concurrency: config.JOBS_CONCURRENCY,
     heartbeatSeconds: config.HEARTBEAT_INTERVAL_SECONDS,
-    stopTimeoutMs: (config.SHUTDOWN_GRACE_SECONDS * 1000) / 2,
+    stopTimeoutMs,
     connection: {
       url,
       ssl: databaseTls(config),

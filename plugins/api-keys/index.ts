@@ -97,16 +97,16 @@ async function apiKeys(app: FastifyInstance, options: ApiKeysOptions): Promise<v
       const key = await queries.lockKey(own, userId, id)
       if (key === undefined) return undefined
       if (changes.scopes?.some((scope) => !key.scopes.includes(scope))) throw new ScopesNotNarrower()
-      await app.changes.record(trx, 'api_key', id)
+      await app.changes.record(trx, 'api_key', key.id)
       return queries.updateKey(own, userId, id, changes)
     },
 
     async rotate(trx, userId, id, { days = defaultDays, overlapSeconds }) {
       checkDays(days)
-      const { text, ...proof } = texts.create(id)
+      const { text, ...proof } = texts.create(id.toLowerCase())
       const rotated = await queries.rotateKey(withKeys(trx), userId, proof, days, overlapSeconds)
       if (rotated === undefined) return undefined
-      await app.changes.record(trx, 'api_key', id)
+      await app.changes.record(trx, 'api_key', rotated.id)
       return { ...rotated, text }
     },
 

@@ -140,6 +140,8 @@ async function jobs(app: FastifyInstance, options: JobsOptions): Promise<void> {
     await syncQueues(boss, options)
     if (!work) return
     await syncSchedules(boss, options)
+    // What died with an earlier worker is noticed now, and not only once this one has lived for an interval.
+    await boss.supervise()
     const figures = countRuns(app)
     if (figures !== undefined) await showQueues(app, boss, [...kinds.keys()])
     if (database.kind === 'postgres' && connection?.listen !== false) listening = await listenForJobs()

@@ -65,11 +65,15 @@ export function smtpTransport(options: SmtpOptions): Transport {
   }
 }
 
-/** What the server said stays, for the log; whom the mail was for does not. */
+/** A link, or a part of one that still has its token. */
+const LONG_WORD = /\S{20,}/g
+
+/** What the server said stays, for the log; whom the mail was for, and what it quotes of the mail, do not. */
 function translate(error: unknown, address: string): Error {
   const { code, command, responseCode, response, message } = Object(error)
   const said = String(response ?? message ?? code ?? 'unknown').replaceAll(address, '<recipient>')
-  const text = said.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 300)
+  const quoted = response === undefined ? said : said.replaceAll(LONG_WORD, '<…>')
+  const text = quoted.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 300)
   if (code === 'EENVELOPE' && responseCode >= 500 && /^RCPT/i.test(String(command))) return new MailRefused(text)
   return new MailFailed(text)
 }

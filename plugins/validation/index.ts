@@ -1,4 +1,10 @@
-import type { FastifyPluginCallback, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
+import type {
+  FastifyPluginCallback,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchema,
+  preValidationHookHandler
+} from 'fastify'
 import fp from 'fastify-plugin'
 import { validatorFactory } from './compiler.ts'
 import { MalformedUrl, UnexpectedBody, UnsupportedEncoding, UnsupportedMediaType } from './errors.ts'
@@ -27,8 +33,14 @@ const plugin: FastifyPluginCallback<ValidationOptions> = (app, options, done) =>
   app.addHook('onRequest', checkEncodings)
   app.addHook('onRoute', (route) => {
     const { schema, method, preValidation = [] } = route
-    if (schema === undefined || schema.body !== undefined || !/^(POST|PUT|PATCH|DELETE)$/.test(String(method))) return
-    route.preValidation = [refuseBody, ...[preValidation].flat()]
+    if (schema === undefined) return
+    const takesNoBody = schema.body === undefined && /^(POST|PUT|PATCH|DELETE)$/.test(String(method))
+    const ids = uuidsOf(schema.params)
+    route.preValidation = [
+      ...(takesNoBody ? [refuseBody] : []),
+      ...(ids.length > 0 ? [inOneSpelling(ids)] : []),
+      ...[preValidation].flat()
+    ]
   })
   app.removeContentTypeParser(['application/json', 'text/plain'])
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, parsed) => {
@@ -45,6 +57,21 @@ function admitsNothing(schema: FastifySchema | undefined): boolean {
   if (schema === undefined) return false
   return schema.body === undefined || Array.isArray((schema.body as { type?: unknown } | null)?.type)
 }
+
+/** The parameters that are UUIDs. */
+function uuidsOf(params: unknown): string[] {
+  const { properties = {} } = (params ?? {}) as { properties?: Record<string, { format?: string }> }
+  return Object.entries(properties).flatMap(([name, { format }]) => (format === 'uuid' ? name : []))
+}
+
+/** PostgreSQL takes a UUID in any case; caches, feeds and logs compare text (RFC 9562 §4: lower case is what is written). */
+const inOneSpelling =
+  (names: string[]): preValidationHookHandler =>
+  ({ params }, _reply, done) => {
+    const values = params as Record<string, string>
+    for (const name of names) values[name] = values[name]?.toLowerCase() ?? ''
+    done()
+  }
 
 /** What nobody would look at is refused like an unknown field: its sender expects something of it. */
 function refuseBody({ body }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {

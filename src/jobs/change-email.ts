@@ -1,10 +1,13 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { findTokenOwner } from '../../db/account-tokens.ts'
+import { bindingOf, findTokenOwner } from '../../db/account-tokens.ts'
 import type { Job } from '../../plugins/jobs/index.ts'
 import { Id, text } from '../../plugins/validation/schema.ts'
 import { mailAttempts, mailToken, Origin } from '../account-mail.ts'
 
-const Payload = Type.Object({ user_id: Id(), email: text(254), origin: Origin }, { additionalProperties: false })
+const Payload = Type.Object(
+  { user_id: Id(), email: text(254), binding: text(43), origin: Origin },
+  { additionalProperties: false }
+)
 
 /** Mails the link that makes an address the user's, to that address. */
 const job: Job<'mail.change_email'> = {
@@ -12,9 +15,10 @@ const job: Job<'mail.change_email'> = {
   payload: Payload,
   ...mailAttempts,
   async run(run, app) {
-    const { user_id, email, origin } = run.payload
+    const { user_id, email, binding, origin } = run.payload
     const owner = await findTokenOwner(app.db, { id: user_id })
-    if (owner === undefined) return 'not due'
+    // Mails may wait for a server, and whoever changes the password meanwhile puts an end to this.
+    if (owner === undefined || bindingOf('change_email', owner) !== binding) return 'not due'
     return mailToken(app, run, { purpose: 'change_email', owner, to: email, origin })
   }
 }

@@ -281,6 +281,23 @@ t.test('A13: the keys of an account that is disabled or deleted are dead', async
   }
 })
 
+t.test('an id in upper case names the same key to everything that remembers it', async (t) => {
+  const { headers } = await signUp(app)
+  const { key, id } = await createKey(headers)
+  const use = async (text: string) => (await call('GET', me, withKey(text))).statusCode
+  t.equal(await use(key), 200)
+  const upper = `/${id.toUpperCase()}`
+  const rotated = (await keys('POST', `${upper}/rotate`, headers, { overlap_seconds: 0 })).json().data.api_key
+  t.same([await use(key), await use(rotated)], [401, 200])
+  t.equal((await keys('PATCH', upper, headers, { is_active: false })).statusCode, 200)
+  t.equal(await use(rotated), 401)
+  const event = app.db.selectFrom('audit_events').select('action').where('target_id', '=', id).orderBy('id')
+  t.same(
+    (await event.execute()).map(({ action }) => action),
+    ['api_key.created', 'api_key.rotated', 'api_key.updated']
+  )
+})
+
 t.test('closing an account revokes its keys for good', async (t) => {
   const { headers } = await signUp(app)
   const { key, id } = await createKey(headers)

@@ -184,3 +184,12 @@ t.test('a batch changes and deletes each as it would have been alone', async (t)
     ['user.updated', 'user.deleted', 'user.deleted']
   )
 })
+
+t.test('an item that its caller may not do says what is missing, as the 403 alone would', async (t) => {
+  const editors = await roleWith(app, ['read:user:all', 'update:user:all'])
+  const editor = await person(app, [editors.name])
+  const alone = await editor.as.patch(`/users/${admin.id}`, { name: 'Taken' })
+  const batch = await editor.as.patch('/users/batch', { users: [{ id: admin.id, name: 'Taken' }] })
+  t.match(batch.json().data, [{ code: 403, error_code: 'PERMISSION_DENIED', missing: alone.json().missing }])
+  t.match(alone.json().missing, [String])
+})

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
@@ -40,6 +41,24 @@ function send(name: string, ids: object, headers: Record<string, string> = {}, p
   // The matrix holds known methods only.
   return app.inject({ method: method as 'GET', url, headers, ...(payload && { payload }) })
 }
+
+t.test('no route hides from the document, and thereby from the matrix', async (t) => {
+  const found = new Set<string>()
+  const collect = (message: unknown) => {
+    const { fastify } = message as { fastify: FastifyInstance }
+    fastify.addHook('onRoute', ({ method, url }) => {
+      for (const verb of [method].flat()) if (verb !== 'HEAD') found.add(`${verb} ${url.replace(/:(\w+)/g, '{$1}')}`)
+    })
+  }
+  // Fastify tells of each instance that is made.
+  subscribe('fastify.initialization', collect)
+  const other = await startApp(t, {})
+  unsubscribe('fastify.initialization', collect)
+  const documented = new Set(operations(other).map(([name]) => name))
+  const hidden = [...found].filter((name) => !documented.has(name) && !/^GET \/(docs|redoc|openapi\.)/.test(name))
+  t.same(hidden, [])
+  t.ok(found.size >= documented.size, 'all were met')
+})
 
 t.test('the matrix names every route, and the document says who may call it', async (t) => {
   const found = operations(app)

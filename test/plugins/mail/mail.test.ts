@@ -139,6 +139,17 @@ t.test('a recipient that the server does not want is told from a server that can
   }
 })
 
+t.test('what a server quotes of a mail in its refusal is not told', async (t) => {
+  const mailbox = await startMailbox(t, {
+    onData: (stream, _, done) => {
+      stream.resume()
+      stream.on('end', () => done(new Error('blocked: https://app.example.com/reset#token=qxJ3jYDF4Bsecret')))
+    }
+  })
+  const { app } = await start(t, { smtp: { url: mailbox.url } })
+  await t.rejects(app.mail.send(message), { code: 'MAIL_FAILED', message: /blocked: <…>$/ })
+})
+
 t.test('a server that is out, silent or slow costs its timeout and no more', async (t) => {
   const silent = createServer((socket) => void socket.on('error', () => undefined)).listen(0, '127.0.0.1')
   t.teardown(() => silent.close())

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
+import { bindingOf } from '../../../db/account-tokens.ts'
+import { findCredentials } from '../../../db/credentials.ts'
 import { signUp } from '../../support/app.ts'
 import { type Mailbox, tokenOf } from '../../support/mailbox.ts'
 import { INVALID, mailClient, verdict } from './client.ts'
@@ -99,6 +101,30 @@ export function testEmailChange(t: Test, app: FastifyInstance, mailbox: Mailbox)
 
     for (const token of tokens) t.same(verdict(await confirm(token)), INVALID)
     t.equal((await userOf(twice.username)).email, `other-${twice.email}`)
+  })
+
+  t.test('P20: a mail that waited for its server is not sent once the password was changed', async (t) => {
+    const user = await member()
+    const { id, user_id } = await app.db
+      .selectFrom('users')
+      .select(['public_id as id', 'id as user_id'])
+      .where('username', '=', user.username)
+      .executeTakeFirstOrThrow()
+    const credentials = await findCredentials(app.db, user_id)
+    const binding = credentials && bindingOf('change_email', credentials)
+    const payload = { current_password: user.password, new_password: 'Another-horse-2' }
+    t.equal((await post('/users/me/change-password', payload, user.headers)).statusCode, 200)
+    const waited = {
+      user_id: id,
+      email: user.next,
+      binding: binding ?? '',
+      origin: { ip: null, user_agent: null, request_id: null }
+    }
+    const job = await app.database.transaction((trx) => app.jobs.enqueue(trx, 'mail.change_email', waited))
+    await idle()
+    t.match(await app.jobs.find('mail.change_email', job ?? ''), { state: 'completed', result: 'not due' })
+    const tokens = app.db.selectFrom('account_tokens').select('purpose').where('user_id', '=', user_id)
+    t.same(await tokens.where('purpose', '=', 'change_email').execute(), [])
   })
 
   t.test('an address that another account has by then is a 409, and the token stays good', async (t) => {

@@ -61,7 +61,7 @@ export function firstOfEach() {
 
 /** What was thrown for the caller; anything else is no matter of one item. */
 export function refusalOf(error: unknown) {
-  const { code, statusCode, message, errors, constraint } = Object(error)
+  const { code, statusCode, message, errors, constraint, details } = Object(error)
   if (code === '23505') {
     const field = constraint === 'users_email_key' ? 'email' : 'username'
     return { code: 409, error_code: 'DUPLICATE', message: 'Such a user already exists', field }
@@ -72,6 +72,7 @@ export function refusalOf(error: unknown) {
     code: Number(statusCode),
     error_code: String(code),
     message: String(first?.message ?? message),
-    field: first?.field
+    field: first?.field,
+    missing: details?.missing
   }
 }

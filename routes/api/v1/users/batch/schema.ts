@@ -35,7 +35,8 @@ export const BatchResult = Type.Object(
     code: Type.Integer({ description: 'The HTTP status that the item alone would have had', examples: [201] }),
     error_code: Type.Optional(text(64)),
     message: Type.Optional(text(500)),
-    field: Type.Optional(text(100, { description: 'The field at fault' }))
+    field: Type.Optional(text(100, { description: 'The field at fault' })),
+    missing: Type.Optional(Type.Array(text(100), { maxItems: 1000, description: 'Permissions that a 403 is for' }))
   },
   { $id: 'BatchResult' }
 )

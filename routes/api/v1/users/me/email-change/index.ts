@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { bindingOf } from '../../../../../../db/account-tokens.ts'
 import { confirmPassword, findCredentials } from '../../../../../../db/credentials.ts'
 import { normalizeEmail } from '../../../../../../db/users.ts'
 import { invalid, Unauthorized } from '../../../../../../plugins/envelope/errors.ts'
@@ -43,7 +44,9 @@ const emailChange: FastifyPluginAsyncTypebox = async (app) => {
         }
         const target = { target_type: 'user', target_id: id }
         await app.audit.record(trx, { action: 'email.change_requested', ...target, request })
-        await app.jobs.enqueue(trx, 'mail.change_email', { user_id: id, email, origin: app.audit.originOf(request) })
+        const binding = bindingOf('change_email', user)
+        const origin = app.audit.originOf(request)
+        await app.jobs.enqueue(trx, 'mail.change_email', { user_id: id, email, binding, origin })
         await app.jobs.enqueue(trx, 'mail.notice', { letter: 'email_change_requested', to: user.email, username })
         return { status: 202, body: success('A mail to the new address is on its way', null) }
       })
