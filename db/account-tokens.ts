@@ -54,6 +54,8 @@ export async function issueToken(
   trx: Transaction<Database>,
   { purpose, owner, to, jobId }: NewToken
 ): Promise<string | null> {
+  // Held, so that of many jobs at once each counts what the others have made.
+  await trx.selectFrom('users').select('id').where('id', '=', owner.user_id).forNoKeyUpdate().execute()
   const { count } = await trx
     .selectFrom('account_tokens')
     .select((eb) => eb.fn.count<number>('job_id').distinct().as('count'))
