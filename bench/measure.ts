@@ -3,6 +3,8 @@ import type { Server } from './server.ts'
 import { type Load, runWrk, type Traffic } from './wrk.ts'
 
 const WARM_UP_SECONDS = 3
+/** A large application is compiled later than a small one. */
+const WARM_UP_SLICES = 3
 /** PostgreSQL publishes what an idle connection counted after ten seconds. */
 const COUNTERS_SETTLE_MS = 11_000
 
@@ -60,7 +62,7 @@ export async function measure(servers: Server[], options: MeasureOptions): Promi
 /** Compiles what is hot, and sends every request once, so that no slice measures caches being filled. */
 async function warmUp(server: Server, { traffic, meanwhile, signal }: MeasureOptions): Promise<void> {
   for (const each of meanwhile ? [traffic, meanwhile] : [traffic]) {
-    for (let sent = 0; sent < each.count; ) {
+    for (let sent = 0, slices = 0; sent < each.count || slices < WARM_UP_SLICES; slices++) {
       signal.throwIfAborted()
       sent += (await runWrk(server, each, WARM_UP_SECONDS, sent)).requests
     }

@@ -16,6 +16,12 @@ import type { Traffic } from './wrk.ts'
 /** Jobs are no requests: they have figures of their own. */
 const JOBS = 'jobs'
 
+/**
+ * Enough to keep a server busy that waits for Redis: a CPU that keeps falling asleep takes twice as long for the same work, on
+ * a virtual machine above all, and would be compared with a baseline that never does.
+ */
+const CONNECTIONS = 128
+
 type Settings = Pick<MeasureOptions, 'rounds' | 'seconds' | 'signal'>
 
 const usage = `Usage: npm run bench -- [workload …] [--rounds 10] [--seconds 1]
@@ -67,7 +73,7 @@ async function benchmark(name: string, workload: Workload, fixture: Fixture, set
     writeFileSync(file, requests.join('\0'))
     return { file, count: requests.length, connections }
   }
-  const traffic = write('requests', await workload.requests(fixture), workload.connections ?? 32)
+  const traffic = write('requests', await workload.requests(fixture), workload.connections ?? CONNECTIONS)
   const { meanwhile: others } = workload
   const meanwhile = others && write('meanwhile', await others.requests(fixture), others.connections)
   const baseline = join(import.meta.dirname, 'baselines', `${workload.baseline}.ts`)

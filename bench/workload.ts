@@ -16,7 +16,7 @@ export interface Workload {
   hooks: string
   /** Whole HTTP requests (see `httpRequest`); each one sent is drawn from these at random, by both servers' clients alike. */
   requests(fixture: Fixture): string[] | Promise<string[]>
-  /** Connections that send them. Default 32. */
+  /** Connections that send them. Default 128. */
   connections?: number
   /** Other requests that keep the same server busy; then the latency of `requests` is what counts. */
   meanwhile?: { requests(fixture: Fixture): Promise<string[]>; connections: number }

@@ -7,7 +7,7 @@ import { isIPv6 } from 'node:net'
 export function addressKey(ip: string | undefined): string {
   if (ip === undefined) return 'unknown'
   // A proxy may have written anything: the key stays short.
-  if (!isIPv6(ip)) return ip.slice(0, 45).toLowerCase()
+  if (!ip.includes(':') || !isIPv6(ip)) return ip.slice(0, 45).toLowerCase()
   const groups = groupsOf(ip.split('%', 1)[0] ?? '')
   const isMapped = groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0)
   if (isMapped) return [groups[6], groups[7]].flatMap((group = 0) => [group >> 8, group & 255]).join('.')

@@ -35,7 +35,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
 
   function hook(stage: Stage, name: 'address' | 'caller'): Hook {
     return async (request, reply) => {
-      const { check, verdict } = await stage(request)
+      const { check, verdict } = (await stage(request)).key
       if (!verdict.isAllowed) {
         observer.refused(name)
         throw refusal(check.set, verdict, withLegacy)

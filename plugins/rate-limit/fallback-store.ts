@@ -11,7 +11,10 @@ export interface FallbackOptions {
 
 /** Counts in Redis, and in memory whatever Redis did not answer in time: nobody is refused or kept waiting for an outage. */
 export function fallbackStore({ guard, memory, onFallback }: FallbackOptions): LimitStore {
-  const redis = redisStore(guard)
+  const redis = redisStore(guard, (check, error) => {
+    onFallback(error)
+    return inMemory(check)
+  })
 
   async function inMemory(check: Check): Promise<Verdict> {
     return { ...(await memory.take(check)), isBlind: true }
@@ -21,11 +24,7 @@ export function fallbackStore({ guard, memory, onFallback }: FallbackOptions): L
     take(check) {
       if (check.set.policies.length === 0) return memory.take(check)
       // One wait per request: what was late once is not waited for again.
-      if (check.isBlind || guard.state === 'open') return inMemory(check)
-      return redis.take(check).catch((error) => {
-        onFallback(error)
-        return inMemory(check)
-      })
+      return check.isBlind || guard.state === 'open' ? inMemory(check) : redis.take(check)
     }
   }
 }

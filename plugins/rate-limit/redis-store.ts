@@ -7,16 +7,20 @@ const MAX_BATCH = 64
 
 interface Waiting {
   check: Check
-  resolve(verdict: Verdict): void
-  reject(error: unknown): void
+  resolve(verdict: Verdict | Promise<Verdict>): void
 }
 
 /**
  * Counts in Redis, for all processes together. The keys of one check have a hash tag in common, so on a Cluster each check
  * is a call to one slot. On a single server, which has no slots, checks share a call: what comes in while one is under way
  * waits for its end. A call that fails takes along what waited for it, so that nobody waits for two.
+ *
+ * @param onFailure decides what Redis did not
  */
-export function redisStore(guard: Guard): { take(check: Check): Promise<Verdict> } {
+export function redisStore(
+  guard: Guard,
+  onFailure: (check: Check, error: unknown) => Verdict | Promise<Verdict>
+): { take(check: Check): Promise<Verdict> } {
   const maxBatch = guard.client.isCluster ? 1 : MAX_BATCH
   const maxCalls = guard.client.isCluster ? Number.POSITIVE_INFINITY : 1
   const queue: Waiting[] = []
@@ -27,24 +31,18 @@ export function redisStore(guard: Guard): { take(check: Check): Promise<Verdict>
   }
 
   async function run(batch: Waiting[]): Promise<void> {
-    const keys: string[] = []
-    const args: string[] = []
-    for (const { check } of batch) {
-      const { client, set, cost } = check
-      for (const { key } of set.policies) keys.push(`rl:{${client}}:${key}`)
-      args.push(String(set.policies.length), String(cost), ...set.args)
-    }
     calls++
     try {
+      const { keys, args } = encode(batch)
       const reply = await guard.call((client) => evaluate(client, keys, args))
       let at = 0
       for (const { check, resolve } of batch) {
         resolve(readVerdict(reply, at, check))
-        at += 1 + 3 * check.set.policies.length
+        at += 2 * check.set.policies.length
       }
     } catch (error) {
       const late = maxCalls === 1 ? queue.splice(0) : []
-      for (const { reject } of [...batch, ...late]) reject(error)
+      for (const { check, resolve } of [...batch, ...late]) resolve(onFailure(check, error))
     } finally {
       calls--
       flush()
@@ -53,18 +51,38 @@ export function redisStore(guard: Guard): { take(check: Check): Promise<Verdict>
 
   return {
     take: (check) =>
-      new Promise((resolve, reject) => {
+      new Promise((resolve) => {
         // Together with what else this turn of the event loop brings.
         if (queue.length === 0) setImmediate(flush)
-        queue.push({ check, resolve, reject })
+        queue.push({ check, resolve })
       })
   }
 }
 
+/** Neighbours that are held against the same policies share their description: nearly all do. */
+function encode(batch: Waiting[]): { keys: string[]; args: string[] } {
+  const keys: string[] = []
+  const args: string[] = []
+  for (let first = 0; first < batch.length; ) {
+    const { set, cost } = (batch[first] as Waiting).check
+    let end = first
+    for (let next = batch[end]; next?.check.set === set && next.check.cost === cost; next = batch[++end]) {
+      const { client } = next.check
+      for (const { key } of set.policies) keys.push(`rl:{${client}}:${key}`)
+    }
+    args.push(String(set.policies.length), String(cost), String(end - first), ...set.args)
+    first = end
+  }
+  return { keys, args }
+}
+
 function readVerdict(reply: number[], start: number, { set }: Check): Verdict {
+  let isAllowed = true
   const states = set.policies.map((_, index): State => {
-    const at = start + 1 + 3 * index
-    return { isExceeded: reply[at] === 1, remaining: reply[at + 1] ?? 0, resetMs: reply[at + 2] ?? 0 }
+    const resetMs = reply[start + 2 * index + 1] ?? 0
+    const isExceeded = resetMs < 0
+    if (isExceeded) isAllowed = false
+    return { isExceeded, remaining: reply[start + 2 * index] ?? 0, resetMs: Math.abs(resetMs) }
   })
-  return { isAllowed: reply[start] === 1, states, isBlind: false }
+  return { isAllowed, states, isBlind: false }
 }

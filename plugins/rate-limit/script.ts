@@ -2,85 +2,135 @@ import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { BUCKETS, CELLS } from './window.ts'
 
+/** Width and number of the newest bucket, its last moment, that of the oldest other one in use, that of the 17th; calls. */
+const HEAD = '<dddddI4I4I4'
+const HEAD_BYTES = 5 * 8 + 3 * 4
+/** Moments, then calls, of the buckets in between. */
+const BETWEEN = CELLS - 2
+
 /**
- * Takes any number of checks: KEYS are the windows of all of them in a row; ARGV is, for each check, its number of keys
- * and its cost, then max and window in milliseconds for each key. Replies, in the same order, with whether it is allowed,
- * then for each key whether it is exceeded, what remains, and the milliseconds of `State.resetMs`.
+ * Takes any number of checks, those of one kind in a row. ARGV is for each kind: keys of a check, cost, number of checks, then
+ * max and window in milliseconds of each key. KEYS are the windows of all checks. Replies, for each key, with what remains
+ * and the milliseconds of `State.resetMs`, negative when the key is exceeded.
  *
- * A value is the width of a bucket and the number of the newest one, then, as in `window.ts`, the last moments and the
- * calls: 220 bytes. The clock is the server's. A key is written together with its time to live, by one SET.
+ * A value holds what `window.ts` does, in 232 bytes. What changes within one bucket comes first, with sums over the rest:
+ * the rest is read and written again only when a bucket has passed. The clock is the server's. A key is written together
+ * with its time to live, by one SET.
  */
 export const SCRIPT = `
-local CELLS = ${CELLS}
-local FORMAT = '<dd' .. string.rep('d', CELLS) .. string.rep('I4', CELLS)
+local BETWEEN = ${BETWEEN}
+local REST = '<' .. string.rep('d', BETWEEN) .. string.rep('I4', BETWEEN)
+local EMPTY = string.rep('\\0', BETWEEN * 12)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + clock[2] / 1000
 
-local function read(window)
-  local calls, lasts = {}, {}
-  for i = 1, CELLS do calls[i], lasts[i] = 0, 0 end
-  local value = redis.call('GET', window.key)
-  if value then
-    local kept = { struct.unpack(FORMAT, value) }
-    local age = window.index - kept[2]
-    if kept[1] == window.width and age >= 0 then
-      for i = 1, CELLS - age do lasts[i + age], calls[i + age] = kept[i + 2], kept[i + 2 + CELLS] end
-    else
-      for i = 1, CELLS do calls[1] = calls[1] + kept[i + 2 + CELLS] end
-      lasts[1] = now
-    end
-  end
-  window.calls, window.lasts, window.used = calls, lasts, 0
+-- last, oldest, edge: moments of the newest bucket, the oldest of those in between that is in use, and the 17th;
+-- calls, sum, edgeCalls: of the newest bucket, of it and those in between, and of the 17th.
+local function start(window)
+  window.last, window.oldest, window.edge, window.calls, window.sum, window.edgeCalls = 0, 0, 0, 0, 0, 0
+  window.rest = EMPTY
 end
 
-local function msUntilForgotten(window, i)
-  return window.lasts[i] + window.ms - now
+local function cells(window)
+  local rest = { struct.unpack(REST, window.rest) }
+  local lasts, calls = { window.last }, { window.calls }
+  for i = 1, BETWEEN do lasts[i + 1], calls[i + 1] = rest[i], rest[i + BETWEEN] end
+  lasts[BETWEEN + 2], calls[BETWEEN + 2] = window.edge, window.edgeCalls
+  return lasts, calls
+end
+
+local function shift(window, age)
+  local lasts, calls = cells(window)
+  start(window)
+  local rest = {}
+  for i = 1, BETWEEN do
+    local last, count = lasts[i + 1 - age] or 0, calls[i + 1 - age] or 0
+    rest[i], rest[i + BETWEEN] = last, count
+    window.sum = window.sum + count
+    if count > 0 then window.oldest = last end
+  end
+  window.rest = struct.pack(REST, unpack(rest))
+  window.edge, window.edgeCalls = lasts[BETWEEN + 2 - age] or 0, calls[BETWEEN + 2 - age] or 0
+end
+
+local function read(window)
+  local value = redis.call('GET', window.key)
+  if not value then return start(window) end
+  local width, index
+  width, index, window.last, window.oldest, window.edge, window.calls, window.sum, window.edgeCalls =
+    struct.unpack('${HEAD}', value)
+  window.rest = string.sub(value, ${HEAD_BYTES + 1})
+  local age = window.index - index
+  if width ~= window.width or age < 0 then
+    local all = window.sum + window.edgeCalls
+    start(window)
+    window.last, window.calls, window.sum = now, all, all
+  elseif age > 0 then
+    shift(window, age)
+  end
 end
 
 local function msUntilFree(window, amount)
+  local lasts, calls = cells(window)
   local freed = 0
-  for i = CELLS, 1, -1 do
-    local ms = msUntilForgotten(window, i)
-    if ms > 0 then freed = freed + window.calls[i] end
+  for i = BETWEEN + 2, 1, -1 do
+    local ms = lasts[i] + window.ms - now
+    if ms > 0 then freed = freed + calls[i] end
     if freed >= amount then return math.ceil(math.min(ms, window.ms)) end
   end
   return window.ms
 end
 
+local function msUntilOneIsFree(window)
+  local first = window.last
+  if window.oldest > 0 then first = window.oldest end
+  if window.edgeCalls > 0 and window.edge + window.ms > now then first = window.edge end
+  return math.ceil(math.min(first + window.ms - now, window.ms))
+end
+
 local reply, key, arg = {}, 0, 1
 while ARGV[arg] do
-  local size, cost = tonumber(ARGV[arg]), tonumber(ARGV[arg + 1])
-  arg = arg + 2
-  local windows, isAllowed = {}, true
+  local size, cost, times = tonumber(ARGV[arg]), tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
+  arg = arg + 3
+  local windows = {}
   for n = 1, size do
-    local window = { key = KEYS[key + n], max = tonumber(ARGV[arg]), ms = tonumber(ARGV[arg + 1]) }
+    local window = { max = tonumber(ARGV[arg]), ms = tonumber(ARGV[arg + 1]) }
     arg = arg + 2
     window.width = window.ms / ${BUCKETS}
     window.index = math.floor(now / window.width)
-    read(window)
-    for i = 1, CELLS - 1 do window.used = window.used + window.calls[i] end
-    if msUntilForgotten(window, CELLS) > 0 then window.used = window.used + window.calls[CELLS] end
-    window.isExceeded = cost > 0 and window.used + cost > window.max
-    if window.isExceeded then isAllowed = false end
     windows[n] = window
   end
-  key = key + size
-  reply[#reply + 1] = isAllowed and 1 or 0
-  for n = 1, size do
-    local window = windows[n]
-    if isAllowed and cost > 0 then
-      window.calls[1] = window.calls[1] + cost
-      window.lasts[1] = math.max(window.lasts[1], now)
-      window.used = window.used + cost
-      local cells = {}
-      for i = 1, CELLS do cells[i], cells[i + CELLS] = window.lasts[i], window.calls[i] end
-      local value = struct.pack(FORMAT, window.width, window.index, unpack(cells))
-      redis.call('SET', window.key, value, 'PX', math.ceil(CELLS * window.width))
+  for _ = 1, times do
+    local isAllowed = true
+    for n = 1, size do
+      local window = windows[n]
+      window.key = KEYS[key + n]
+      read(window)
+      window.used = window.sum
+      if window.edge + window.ms > now then window.used = window.used + window.edgeCalls end
+      window.isExceeded = cost > 0 and window.used + cost > window.max
+      if window.isExceeded then isAllowed = false end
     end
-    local amount = window.isExceeded and window.used + cost - window.max or 1
-    reply[#reply + 1] = window.isExceeded and 1 or 0
-    reply[#reply + 1] = math.max(0, window.max - window.used)
-    reply[#reply + 1] = (window.isExceeded or window.used > 0) and msUntilFree(window, amount) or 0
+    key = key + size
+    for n = 1, size do
+      local window = windows[n]
+      if isAllowed and cost > 0 then
+        window.calls, window.sum, window.used = window.calls + cost, window.sum + cost, window.used + cost
+        window.last = math.max(window.last, now)
+        local head = struct.pack('${HEAD}', window.width, window.index, window.last, window.oldest, window.edge,
+          window.calls, window.sum, window.edgeCalls)
+        redis.call('SET', window.key, head .. window.rest, 'PX', math.ceil(${CELLS} * window.width))
+      end
+      local amount = window.isExceeded and window.used + cost - window.max or 1
+      local ms = 0
+      if window.used > 0 and amount == 1 then
+        ms = msUntilOneIsFree(window)
+      elseif window.isExceeded then
+        ms = msUntilFree(window, amount)
+      end
+      reply[#reply + 1] = math.max(0, window.max - window.used)
+      reply[#reply + 1] = window.isExceeded and -ms or ms
+    end
   end
 end
 return reply

@@ -2,15 +2,15 @@ import fastifyRateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Check, LimitStore, Verdict } from './store.ts'
 
-/** Holds a request against quotas: `describe` says which. */
-export type Stage = (request: FastifyRequest) => Promise<{ check: Check; verdict: Verdict }>
-export type CreateStage = (describe: (request: FastifyRequest) => Check | Promise<Check>) => Stage
-
-/** What travels as the key. */
-interface Carrier {
+/** What travels as the key: when it comes back, with the verdict. */
+export interface Carrier {
   check: Check
-  verdict?: Verdict
+  verdict: Verdict
 }
+
+/** Holds a request against quotas: `describe` says which. */
+export type Stage = (request: FastifyRequest) => Promise<{ key: Carrier }>
+export type CreateStage = (describe: (request: FastifyRequest) => Check | Promise<Check>) => Stage
 
 /**
  * Stages are made by `createRateLimit()` of @fastify/rate-limit: one for each route and each of the two moments at which it
@@ -22,10 +22,14 @@ export async function createStages(app: FastifyInstance, store: LimitStore): Pro
   class Store {
     incr(key: unknown, callback: (error: Error | null, result?: { current: number; ttl: number }) => void): void {
       const carrier = key as Carrier // made by the generator below, and passed on as it is
-      Promise.resolve(store.take(carrier.check)).then((verdict) => {
+      const decided = (verdict: Verdict) => {
         carrier.verdict = verdict
         callback(null, { current: verdict.isAllowed ? 0 : 2, ttl: 0 })
-      }, callback)
+      }
+      // Every turn of a promise is felt here: each request comes by twice.
+      const verdict = store.take(carrier.check)
+      if (verdict instanceof Promise) verdict.then(decided, callback)
+      else decided(verdict)
     }
 
     child(): this {
@@ -40,13 +44,11 @@ export async function createStages(app: FastifyInstance, store: LimitStore): Pro
   })
 
   return (describe) => {
-    const keyGenerator = async (request: FastifyRequest) => ({ check: await describe(request) }) as unknown as string
-    const limit = scope.createRateLimit({ keyGenerator })
-    return async (request) => {
-      const { key } = await limit(request)
-      const { check, verdict } = key as unknown as Carrier // the generator's, see above
-      if (verdict === undefined) throw new Error('The store of the rate limits gave no verdict')
-      return { check, verdict }
+    const keyGenerator = (request: FastifyRequest) => {
+      const check = describe(request)
+      return check instanceof Promise ? check.then((check) => ({ check })) : { check }
     }
+    // Its types know keys of text only.
+    return scope.createRateLimit({ keyGenerator: keyGenerator as unknown as () => string }) as unknown as Stage
   }
 }

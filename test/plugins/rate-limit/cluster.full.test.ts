@@ -21,7 +21,7 @@ t.test('L11: on a Cluster every check is one slot, exact, and spread over the no
     const passed = answers.filter(({ statusCode }) => statusCode === 200).length
     if (passed !== 5) t.equal(passed, 5, `user ${user}`)
   }
-  const { take } = redisStore(guard)
+  const { take } = redisStore(guard, (_, error) => Promise.reject(error))
   const quotas = { wide: { max: 100, seconds: 60 }, narrow: { max: 5, seconds: 60 } }
   const verdicts = await Promise.all(Array.from({ length: 200 }, (_, n) => take(checkOf(`ip:${n % 4}`, quotas))))
   t.equal(verdicts.filter(({ isAllowed }) => isAllowed).length, 20)
