@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { openDatabase } from '../../../plugins/database/index.ts'
 import { generateSecrets } from '../../../src/secrets.ts'
+import { roomyLimits } from '../../support/app.ts'
 import { services, startServer } from '../../support/server.ts'
 
 const ROUNDS = 50
@@ -10,7 +11,7 @@ const ROUNDS = 50
 t.setTimeout(600_000)
 
 t.test('I04: the server is killed between effect and answer, and the retry has no second effect', async (t) => {
-  const variables: Record<string, string> = { ...(await services(t)), ...generateSecrets() }
+  const variables: Record<string, string> = { ...(await services(t)), ...generateSecrets(), ...roomyLimits }
   // The retries come from other processes than the server itself would know: they meet only what is in the database.
   const survivor = await startServer(t, variables)
   const database = await openDatabase({ url: variables.DATABASE_URL ?? '' })
