@@ -8,7 +8,7 @@ import { root } from './run.ts'
  * V8 prepares for a long life: it compiles the WebAssembly of the embedded database twice, the second time thoroughly, and
  * collects garbage early. Tests are over before that pays; this takes two fifths of their CPU time away.
  */
-const shortLived = ['--liftoff-only', '--wasm-lazy-compilation', '--max-semi-space-size=64']
+const shortLived = ['--liftoff-only', '--wasm-lazy-compilation', '--max-semi-space-size=64', '--no-opt']
 
 /**
  * Runs the test files named by its arguments in a few processes, so that modules, the embedded database and the service are
