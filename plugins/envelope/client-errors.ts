@@ -4,10 +4,8 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ConnectionError, FastifyInstance } from 'fastify'
 import { type Fault, statusFault } from './fault.ts'
+import { endLingering } from './linger.ts'
 import { errorBody, jsonType, problemBody, problemType } from './render.ts'
-
-/** How long a refused connection is still read from, so that the answer is not lost to a reset. */
-const lingerMs = 1_000
 
 /**
  * What Node keeps on a connection, and its own handler of these errors looks at: the response whose turn it is, and the
@@ -64,9 +62,7 @@ function answerInTurn(socket: HttpSocket, answer: string): void {
   if (current !== undefined && current.req !== broken) {
     current.once('close', () => answerInTurn(socket, answer))
   } else if (broken === undefined) {
-    socket.end(answer)
-    const timer = setTimeout(() => socket.destroy(), lingerMs).unref()
-    socket.once('close', () => clearTimeout(timer))
+    endLingering(socket, answer)
   } else if (current === undefined || current.headersSent) {
     // Its answer went out before its body broke.
     socket.destroy()

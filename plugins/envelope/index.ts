@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { toFault } from './classify.ts'
 import { clientErrorHandler, refuseTunnel } from './client-errors.ts'
 import { documentErrors } from './documentation.ts'
+import { lingerAfterAnswer } from './linger.ts'
 import { messageCheck } from './message.ts'
 import { notFoundHandler } from './not-found.ts'
 import { sendFault } from './render.ts'
@@ -41,6 +42,7 @@ function handleError(error: unknown, request: FastifyRequest, reply: FastifyRepl
   if (fault.status === 503) request.log.warn({ err: error }, fault.message)
   else if (fault.status >= 500) request.log.error({ err: error }, fault.message)
   else request.log.debug({ err: error }, fault.message)
+  if (!request.raw.complete && reply.getHeader('connection') === 'close') lingerAfterAnswer(request.raw.socket)
   return sendFault(request, reply, fault)
 }
 

@@ -49,8 +49,10 @@ t.test('V10: a client that sends far too much still reads the 413, with and with
     `${head}Content-Length: 3000000\r\n\r\n${megabytes}`,
     `${head}Transfer-Encoding: chunked\r\n\r\n2dc6c0\r\n${megabytes}\r\n0\r\n\r\n`
   ]) {
-    const [answer] = await exchange(port, request)
+    const [answer, ...others] = await exchange(port, request, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
     t.equal(answer?.status, 413)
+    t.equal(answer?.headers.connection, 'close')
+    t.same(others, [], 'nothing that follows is a request')
     t.match(JSON.parse(answer?.body ?? ''), { code: 413, error_code: 'PAYLOAD_TOO_LARGE' })
   }
 })
