@@ -29,6 +29,7 @@ export function testEndings(t: Test, app: FastifyInstance): void {
       { payload: { refresh_token: 'rt_unknown' } },
       { headers: { authorization: 'Bearer garbage' } },
       { headers: { 'content-type': 'application/json' } },
+      { payload: {} },
       {}
     ]) {
       t.equal((await post('logout', options)).statusCode, 204, JSON.stringify(options))

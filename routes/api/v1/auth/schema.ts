@@ -45,7 +45,7 @@ export const SignedIn = Type.Object({ ...tokens, user: User }, { $id: 'SignedIn'
 /** No body at all when the cookie brings the token. */
 export const RefreshToken = Nullable(
   Type.Object(
-    { refresh_token: text(512, { minLength: 1 }) },
+    { refresh_token: Type.Optional(text(512, { minLength: 1 })) },
     { $id: 'RefreshToken', additionalProperties: false, description: 'Empty when the cookie brings the token' }
   )
 )
