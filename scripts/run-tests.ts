@@ -5,8 +5,8 @@ import { TapFile, type Test, t } from 'tap'
 import { root } from './run.ts'
 
 /**
- * V8 prepares for a long life: it compiles the WebAssembly of the embedded database twice, the second time thoroughly, and
- * collects garbage early. Tests are over before that pays; this takes two fifths of their CPU time away.
+ * V8 prepares for a long life: it compiles the WebAssembly of the embedded database twice, the second time thoroughly, optimizes
+ * JavaScript, and collects garbage early. Tests are over before that pays; without, they take about half the CPU time.
  */
 const shortLived = ['--liftoff-only', '--wasm-lazy-compilation', '--max-semi-space-size=64', '--no-opt']
 

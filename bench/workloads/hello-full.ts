@@ -5,7 +5,7 @@ import type { Workload } from '../workload.ts'
 const helloFull: Workload = {
   baseline: 'hello',
   goal: 0.55,
-  hooks: 'log, request id, timing, headers, metrics',
+  hooks: 'log, request id, timing, headers, metrics, limits',
   requests: () => Array.from({ length: 10_000 }, (_, n) => httpRequest(n, '/'))
 }
 

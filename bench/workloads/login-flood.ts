@@ -6,7 +6,7 @@ import { signIns } from './login.ts'
 const loginFlood: Workload = {
   baseline: 'login',
   goal: 20,
-  hooks: 'log, request id, timing, headers, metrics',
+  hooks: 'log, request id, timing, headers, metrics, limits',
   requests: () => Array.from({ length: 1000 }, (_, n) => httpRequest(n, '/')),
   connections: 2,
   meanwhile: { requests: signIns, connections: 8 }

@@ -9,7 +9,7 @@ const password = 'Correct-horse-1'
 const login: Workload = {
   baseline: 'login',
   goal: 0.88,
-  hooks: 'log, request id, timing, headers, metrics, audit',
+  hooks: 'log, request id, timing, headers, metrics, limits, audit',
   requests: signIns,
   // As many as hash at once: nothing is left in the queue when a slice ends.
   connections: 2

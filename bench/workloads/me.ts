@@ -6,7 +6,7 @@ import type { Workload } from '../workload.ts'
 const me: Workload = {
   baseline: 'me',
   goal: 0.8,
-  hooks: 'log, request id, timing, headers, metrics, auth',
+  hooks: 'log, request id, timing, headers, metrics, limits, auth',
   requests: ({ callers }) =>
     callers.map(({ id, token }, n) =>
       // The baseline does not know tokens: it takes the user from a header, which ours does not look at.

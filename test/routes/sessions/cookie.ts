@@ -9,7 +9,7 @@ export function testCookie(t: Test, app: FastifyInstance): void {
 
   t.test('R07: with a cookie the retry sets the cookie again', async (t) => {
     const { cookies } = await signInByCookie(await signUp(app))
-    const ask = (body = {}) => post('refresh', { cookies, headers: { 'sec-fetch-site': 'same-origin' }, ...body })
+    const ask = (more = {}) => post('refresh', { cookies, headers: { 'sec-fetch-site': 'same-origin' }, ...more })
 
     const [first, again] = [await ask(), await ask({ payload: {} })]
 
