@@ -13,3 +13,12 @@ export const PreconditionRequired = createError(
   'The header If-Match with the ETag of the resource is required here',
   428
 )
+
+/** Why an UPDATE whose conditions include `request.ifMatch` found no row: `absent`, or `PreconditionFailed` if `exists`. */
+export async function absentOrChanged(
+  ifMatch: object | undefined,
+  exists: () => Promise<boolean>,
+  absent: Error
+): Promise<Error> {
+  return ifMatch && (await exists()) ? new PreconditionFailed() : absent
+}

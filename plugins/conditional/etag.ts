@@ -28,4 +28,5 @@ export function versionsIn(ifMatch: string, schemaHash: string): number[] | unde
   })
 }
 
-const tagsIn = (list: string): string[] => list.match(/(?:W\/)?"[^"]*"/g) ?? []
+/** Weak ones keep their `W/`. */
+export const tagsIn = (list: string): string[] => list.match(/(?:W\/)?"[^"]*"/g) ?? []

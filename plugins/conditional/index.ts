@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { documentConditions } from './documentation.ts'
-import { PreconditionFailed, PreconditionRequired } from './errors.ts'
-import { bodyTag, hashSchema, namesTag, rowTag, versionsIn } from './etag.ts'
+import { absentOrChanged, PreconditionFailed, PreconditionRequired } from './errors.ts'
+import { bodyTag, hashSchema, namesTag, rowTag, tagsIn, versionsIn } from './etag.ts'
 
 export interface ConditionalOptions {
   /** The version of the row in what a handler returned. Default `payload.data.row_version`, else `payload.row_version`. */
@@ -13,12 +13,24 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Answers carry an ETag: of the row's version, where the body depends on that row alone, or of the body itself. */
     etag?: 'row' | 'body'
-    /** The handler makes `request.ifMatch` a condition of its UPDATE; `'required'` refuses requests without `If-Match`. */
+    /**
+     * The handler heeds `If-Match`: by `request.ifMatch` when the GET of the URL has `etag: 'row'`, by `reply.requireState`
+     * when it has `'body'`. `'required'` refuses requests without the header.
+     */
     ifMatch?: 'optional' | 'required'
   }
   interface FastifyRequest {
     /** What `If-Match` asks of the row, to be spread into the conditions of the UPDATE; `undefined` when it asks nothing. */
     readonly ifMatch: { row_version: number[] } | undefined
+  }
+  interface FastifyReply {
+    /**
+     * Calls `read` if the request has `If-Match`: it returns what the GET of this URL would answer this caller now, from rows
+     * that it has locked.
+     *
+     * @throws PreconditionFailed unless that answer has one of the tags
+     */
+    requireState(read: () => unknown): Promise<void>
   }
 }
 
@@ -28,6 +40,7 @@ async function conditional(
 ): Promise<void> {
   /** By the URL of the resource: the tags that a GET gives out are those that a PATCH compares. */
   const schemaHashes = new Map<string, string>()
+  const bodySchemas = new Map<string, unknown>()
   const conditioned: RouteOptions[] = []
 
   app.decorateRequest('ifMatch', {
@@ -39,6 +52,14 @@ async function conditional(
     }
   })
 
+  app.decorateReply('requireState', async function (read) {
+    const { headers, routeOptions } = this.request
+    const header = headers['if-match']
+    if (header === undefined || header.trim() === '*') return
+    const body = this.serializeInput(Object(await read()), Object(bodySchemas.get(routeOptions.url ?? '')))
+    if (!tagsIn(header).includes(bodyTag(String(body)))) throw new PreconditionFailed()
+  })
+
   app.addHook('onRoute', (route) => {
     const { etag, ifMatch } = route.config ?? {}
     if (etag === undefined && ifMatch === undefined) return
@@ -46,7 +67,10 @@ async function conditional(
     if (ifMatch === 'required') route.preValidation = [requireIfMatch, ...[route.preValidation ?? []].flat()]
     const success = successSchema(route)
     if (etag === 'row') tagRows(route, hashSchema(success))
-    if (etag === 'body') route.onSend = [tagBody, ...[route.onSend ?? []].flat()]
+    if (etag === 'body') {
+      if (route.method === 'GET') bodySchemas.set(route.url, success)
+      route.onSend = [tagBody, ...[route.onSend ?? []].flat()]
+    }
     if (isRead(route)) route.onSend = [...[route.onSend ?? []].flat(), answerNotModified]
     documentConditions(route, app.getSchema('Error') !== undefined)
   })
@@ -66,8 +90,8 @@ async function conditional(
 
   app.addHook('onReady', async () => {
     for (const route of conditioned) {
-      if (schemaHashes.has(route.url)) continue
-      throw new Error(`Route ${nameOf(route)} has config.ifMatch: GET ${route.url} must have config.etag 'row'`)
+      if (schemaHashes.has(route.url) || bodySchemas.get(route.url)) continue
+      throw new Error(`Route ${nameOf(route)} has config.ifMatch: GET ${route.url} must have config.etag and a schema`)
     }
   })
 }
@@ -113,4 +137,4 @@ const nameOf = ({ method, url }: RouteOptions) => `${[method].flat().join('|')} 
 
 export const conditionalPlugin = fp(conditional, { name: 'conditional', fastify: '5.x' })
 export default conditionalPlugin
-export { PreconditionFailed, PreconditionRequired }
+export { absentOrChanged, PreconditionFailed, PreconditionRequired }

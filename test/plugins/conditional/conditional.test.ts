@@ -108,7 +108,38 @@ t.test('a route that requires If-Match refuses to go without', async (t) => {
 t.test('faults of the program are found at the start or by the first request', async (t) => {
   const loose = (app: FastifyInstance) =>
     app.patch('/note', { config: { ifMatch: 'optional' } }, async (request) => request.ifMatch)
-  await t.rejects(start(t, loose), /Route PATCH \/note has config\.ifMatch: GET \/note must have config\.etag 'row'/)
+  await t.rejects(start(t, loose), /Route PATCH \/note has config\.ifMatch: GET \/note must have config\.etag and a schema/)
   const app = await start(t, (app) => app.get('/note', { config: { etag: 'row' } }, async () => ({ text: 'tea' })))
   t.match((await app.inject('/note')).json(), { statusCode: 500, message: /answered without a row_version/ })
+})
+
+t.test('C07: where the tag is one of a body, If-Match is compared with what GET would answer now', async (t) => {
+  const note = { text: 'tea', hidden: 1 }
+  let reads = 0
+  const app = await start(t, (app) => {
+    app.get('/note', { config: { etag: 'body' }, schema: { response } }, async () => note)
+    app.patch('/note', { config: { ifMatch: 'optional' }, schema: { response } }, async (request, reply) => {
+      await reply.requireState(async () => {
+        reads++
+        return note
+      })
+      return Object.assign(note, request.body)
+    })
+  })
+  const patch = (text: string, ifMatch?: string) =>
+    app.inject({
+      method: 'PATCH',
+      url: '/note',
+      headers: { ...(ifMatch && { 'if-match': ifMatch }) },
+      payload: { text }
+    })
+  const etag = String((await app.inject('/note')).headers.etag)
+  note.hidden = 2
+  t.equal((await patch('milk', `"other", ${etag}`)).statusCode, 200, 'what the answer does not show is no other state')
+  t.match((await patch('rum', etag)).json(), { statusCode: 412, code: 'PRECONDITION_FAILED' })
+  t.equal((await patch('rum', `W/${(await app.inject('/note')).headers.etag}`)).statusCode, 412, 'weak')
+  t.equal(reads, 3)
+  t.equal((await patch('gin', '*')).statusCode, 200)
+  t.equal((await patch('gin')).statusCode, 200)
+  t.equal(reads, 3, 'nothing is read for who does not ask')
 })

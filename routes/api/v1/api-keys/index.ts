@@ -84,7 +84,7 @@ const apiKeys: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async (app, { api
   app.patch(
     '/:key_id',
     {
-      config: { auth: 'required', audit: 'api_key.updated' },
+      config: { auth: 'required', audit: 'api_key.updated', ifMatch: 'optional' },
       schema: {
         operationId: 'updateApiKey',
         tags: ['api-keys'],
@@ -95,13 +95,15 @@ const apiKeys: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async (app, { api
         response: { 200: envelope(ApiKey), ...errors(404) }
       }
     },
-    async (request) => {
+    async (request, reply) => {
       const { body } = await request.transaction(async (trx) => {
         const { user_id } = request.caller
         const { key_id } = request.params
         const before = await app.apiKeys.lock(trx, user_id, key_id)
+        if (before === undefined) throw notFound()
+        await reply.requireState(() => success('API key', before))
         const key = await app.apiKeys.update(trx, user_id, key_id, request.body)
-        if (before === undefined || key === undefined) throw notFound()
+        if (key === undefined) throw notFound()
         const details = app.audit.difference(before, request.body, ['name', 'is_active', 'scopes'])
         return { status: 200, body: success('API key updated', key), details }
       })
@@ -141,7 +143,7 @@ const apiKeys: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async (app, { api
   app.delete(
     '/:key_id',
     {
-      config: { auth: 'required', audit: 'api_key.revoked' },
+      config: { auth: 'required', audit: 'api_key.revoked', ifMatch: 'optional' },
       schema: {
         operationId: 'revokeApiKey',
         tags: ['api-keys'],
@@ -153,7 +155,12 @@ const apiKeys: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async (app, { api
     },
     async (request, reply) => {
       await request.transaction(async (trx) => {
-        if (!(await app.apiKeys.revoke(trx, request.caller.user_id, request.params.key_id))) throw notFound()
+        const { user_id } = request.caller
+        const { key_id } = request.params
+        const key = await app.apiKeys.lock(trx, user_id, key_id)
+        if (key === undefined) throw notFound()
+        await reply.requireState(() => success('API key', key))
+        await app.apiKeys.revoke(trx, user_id, key_id)
         return { status: 204, body: null }
       })
       return reply.code(204).send(null)

@@ -1,7 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import type { Transaction } from 'kysely'
 import type { CursorOptions } from '../../../../db/cursors.ts'
 import { containing } from '../../../../db/search.ts'
+import type { Database } from '../../../../db/types.ts'
+import type { Principal } from '../../../../plugins/auth/index.ts'
 import { invalid, NotFound } from '../../../../plugins/envelope/errors.ts'
 import {
   cursorPage,
@@ -12,11 +15,30 @@ import {
   pageEnvelope,
   success
 } from '../../../../plugins/envelope/schema.ts'
-import { columns, findItem, items, listItems, listOwnItems, searchItems, searchNewestItems, seenBy } from './queries.ts'
+import {
+  columns,
+  findItem,
+  items,
+  listItems,
+  listOwnItems,
+  lockItem,
+  searchItems,
+  searchNewestItems,
+  seenBy
+} from './queries.ts'
 import { Item, ItemCreate, ItemParams, ItemQuery, ItemSearch, ItemUpdate, OwnItemQuery } from './schema.ts'
 import status, { type StatusOptions } from './status.ts'
 
 export interface ItemOptions extends CursorOptions, StatusOptions {}
+
+const absent = () => new NotFound('Item not found')
+
+/** What the owner is answered about an item, which nobody else changes until the transaction ends. */
+async function lockAnswer(trx: Transaction<Database>, caller: Principal, own: Parameters<typeof lockItem>[1]) {
+  const item = await lockItem(trx, own)
+  if (item === undefined) throw absent()
+  return success('Item', seenBy(caller)(item))
+}
 
 const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, perMinute }) => {
   const write = { service: 'item_write', max: perMinute.write, seconds: 60 }
@@ -136,7 +158,7 @@ const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, pe
     async ({ principal, params }) => {
       const viewer = principal?.user_id ?? null
       const item = await findItem.executeTakeFirst(app.db, { id: params.item_id, viewer })
-      if (item === undefined) throw new NotFound('Item not found')
+      if (item === undefined) throw absent()
       return success('Item', seenBy(principal)(item))
     }
   )
@@ -148,6 +170,7 @@ const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, pe
         auth: { permission: 'update:item:me', apiKey: true },
         limit: write,
         audit: 'item.updated',
+        ifMatch: 'optional',
         cache: { prefix: 'item', id: 'item_id', invalidates: ['items'] }
       },
       schema: {
@@ -160,12 +183,13 @@ const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, pe
         response: { 200: envelope(Item), ...errors(404) }
       }
     },
-    async (request) => {
+    async (request, reply) => {
       const { caller, params } = request
       const { body } = await request.transaction(async (trx) => {
         const own = { public_id: params.item_id, owner_id: caller.user_id }
+        await reply.requireState(() => lockAnswer(trx, caller, own))
         const item = await items.update(trx, own, request.body, columns)
-        if (item === undefined) throw new NotFound('Item not found')
+        if (item === undefined) throw absent()
         return { status: 200, body: success('Item updated successfully', seenBy(caller)(item)) }
       })
       return body
@@ -179,6 +203,7 @@ const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, pe
         auth: { permission: 'delete:item:me', apiKey: true },
         limit: write,
         audit: 'item.deleted',
+        ifMatch: 'optional',
         cache: { prefix: 'item', id: 'item_id', invalidates: ['items'] }
       },
       schema: {
@@ -191,9 +216,11 @@ const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, pe
       }
     },
     async (request, reply) => {
-      const own = { public_id: request.params.item_id, owner_id: request.caller.user_id }
+      const { caller, params } = request
+      const own = { public_id: params.item_id, owner_id: caller.user_id }
       await request.transaction(async (trx) => {
-        if ((await items.hardDelete(trx, own)) === 0) throw new NotFound('Item not found')
+        await reply.requireState(() => lockAnswer(trx, caller, own))
+        if ((await items.hardDelete(trx, own)) === 0) throw absent()
         return { status: 204, body: null }
       })
       return reply.code(204).send(null)

@@ -38,6 +38,10 @@ export const findItem = compiled(
   { shortRead: true }
 )
 
+/** An own item, which nobody else changes until the transaction ends. */
+export const lockItem = (trx: Transaction<Database>, own: { public_id: string; owner_id: number }) =>
+  items.query(trx, own).select(columns).forNoKeyUpdate('items').executeTakeFirst()
+
 const inOrder = (column: 'items.created_at' | 'items.title', direction: 'asc' | 'desc') => {
   const order = [
     [column, direction],

@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 import type { Transaction } from 'kysely'
 import { containing } from '../../../../db/search.ts'
 import type { Database } from '../../../../db/types.ts'
-import { PreconditionFailed } from '../../../../plugins/conditional/errors.ts'
+import { absentOrChanged } from '../../../../plugins/conditional/errors.ts'
 import { NotFound } from '../../../../plugins/envelope/errors.ts'
 import { envelope, errors, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
 import { columns, listTodos, todos } from './queries.ts'
@@ -16,11 +16,8 @@ const own = (caller: { user_id: number }, params: { todo_id: string }) => ({
 })
 
 /** Why an UPDATE found no row. */
-const absentOrChanged = async (
-  trx: Transaction<Database>,
-  mine: ReturnType<typeof own>,
-  ifMatch: object | undefined
-) => (ifMatch && (await todos.exists(trx, mine)) ? new PreconditionFailed() : new NotFound('Todo not found'))
+const refusal = (trx: Transaction<Database>, mine: ReturnType<typeof own>, ifMatch: object | undefined) =>
+  absentOrChanged(ifMatch, () => todos.exists(trx, mine), new NotFound('Todo not found'))
 
 export interface TodoOptions {
   /** Calls of one user a minute. */
@@ -134,7 +131,7 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
       const { body } = await request.transaction(async (trx) => {
         const mine = own(request.caller, request.params)
         const todo = await todos.update(trx, { ...mine, ...request.ifMatch }, request.body, columns)
-        if (todo === undefined) throw await absentOrChanged(trx, mine, request.ifMatch)
+        if (todo === undefined) throw await refusal(trx, mine, request.ifMatch)
         return { status: 200, body: success('Todo updated successfully', todo) }
       })
       return body
@@ -164,7 +161,7 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
       await request.transaction(async (trx) => {
         const mine = own(request.caller, request.params)
         const deleted = await todos.delete(trx, { ...mine, ...request.ifMatch })
-        if (deleted === 0) throw await absentOrChanged(trx, mine, request.ifMatch)
+        if (deleted === 0) throw await refusal(trx, mine, request.ifMatch)
         return { status: 204, body: null }
       })
       return reply.code(204).send(null)

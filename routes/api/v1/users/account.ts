@@ -40,17 +40,16 @@ export async function lockSubordinate(
 }
 
 /**
- * Changes an account of somebody else. Deactivating ends its sessions; a new address is unverified unless the call says
+ * Changes an account of somebody else, which is locked. Deactivating ends its sessions; a new address is unverified unless the call says
  * otherwise, and the old one is told. Run it inside `keepingAnAdmin`.
  */
 export async function changeAccount(
   app: FastifyInstance,
   trx: Transaction<Database>,
   request: FastifyRequest,
-  publicId: string,
+  before: Awaited<ReturnType<typeof lockSubordinate>>,
   sent: AccountFields
 ) {
-  const before = await lockSubordinate(trx, request, publicId)
   // The id of the row: the one in the request may be spelt in upper case, and names nothing in the change feed then.
   const { id, user_id, username } = before
   const isMoved = sent.email !== undefined && sent.email !== before.email

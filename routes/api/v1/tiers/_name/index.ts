@@ -30,7 +30,7 @@ const tier: FastifyPluginAsyncTypebox<DefaultTierOptions> = async (app, { defaul
   app.patch(
     '',
     {
-      config: { auth: { permission: 'update:tier:all' }, audit: 'tier.updated' },
+      config: { auth: { permission: 'update:tier:all' }, audit: 'tier.updated', ifMatch: 'optional' },
       schema: {
         operationId: 'updateTier',
         tags: ['tiers'],
@@ -41,10 +41,11 @@ const tier: FastifyPluginAsyncTypebox<DefaultTierOptions> = async (app, { defaul
         response: { 200: envelope(Tier), ...errors(404, 409) }
       }
     },
-    async (request) => {
+    async (request, reply) => {
       const { body } = await request.transaction(async (trx) => {
         const found = await lockTier(trx, request.params.name, 'forNoKeyUpdate')
         if (found === undefined) throw new NotFound('Tier not found')
+        await reply.requireState(() => success('Tier', found))
         if (found.name === defaultTier && request.body.name !== defaultTier)
           throw new Conflict('New users get this tier')
         const tier = await renameTier(trx, found.tier_id, request.body.name)
@@ -59,7 +60,7 @@ const tier: FastifyPluginAsyncTypebox<DefaultTierOptions> = async (app, { defaul
   app.delete(
     '',
     {
-      config: { auth: { permission: 'delete:tier:all' }, audit: 'tier.deleted' },
+      config: { auth: { permission: 'delete:tier:all' }, audit: 'tier.deleted', ifMatch: 'optional' },
       schema: {
         operationId: 'deleteTier',
         tags: ['tiers'],
@@ -73,6 +74,7 @@ const tier: FastifyPluginAsyncTypebox<DefaultTierOptions> = async (app, { defaul
       await request.transaction(async (trx) => {
         const found = await lockTier(trx, request.params.name, 'forUpdate')
         if (found === undefined) throw new NotFound('Tier not found')
+        await reply.requireState(() => success('Tier', found))
         if (found.name === defaultTier) throw new Conflict('New users get this tier')
         if (await isTierUsed(trx, found.tier_id))
           throw new Conflict('Somebody has this tier: give them another one first')

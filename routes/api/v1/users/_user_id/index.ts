@@ -1,11 +1,24 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import type { FastifyRequest } from 'fastify'
 import { keepingAnAdmin, type SignInRules } from '../../../../../db/rights.ts'
 import { NotFound } from '../../../../../plugins/envelope/errors.ts'
 import { envelope, errors, success } from '../../../../../plugins/envelope/schema.ts'
 import { changeAccount, closeAccount, lockSubordinate, normalizeNames } from '../account.ts'
 import { findUser, showUser } from '../queries.ts'
 import { AccountUpdate, PublicUser, Removal, User, UserParams } from '../schema.ts'
+
+type FoundUser = NonNullable<Awaited<ReturnType<typeof findUser>>>
+
+const seesAll = (request: FastifyRequest, user: FoundUser) =>
+  request.can('read:user:all') || request.principal?.id === user.id
+
+/** All of the user, or the public part. */
+function answerOf(request: FastifyRequest, user: FoundUser) {
+  if (seesAll(request, user)) return success('User', user)
+  const { id, username, name, profile_image_url, created_at } = user
+  return success('User', { id, username, name, profile_image_url, created_at })
+}
 
 const user: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
   app.get(
@@ -24,18 +37,15 @@ const user: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
     },
     async (request) => {
       const user = await findUser(app.db, request.params.user_id)
-      const isPrivileged = request.can('read:user:all') || request.principal?.id === user?.id
-      if (user === undefined || !(user.is_active || isPrivileged)) throw new NotFound('User not found')
-      if (isPrivileged) return success('User', user)
-      const { id, username, name, profile_image_url, created_at } = user
-      return success('User', { id, username, name, profile_image_url, created_at })
+      if (user === undefined || !(user.is_active || seesAll(request, user))) throw new NotFound('User not found')
+      return answerOf(request, user)
     }
   )
 
   app.patch(
     '',
     {
-      config: { auth: { permission: 'update:user:all' } },
+      config: { auth: { permission: 'update:user:all' }, ifMatch: 'optional' },
       schema: {
         operationId: 'updateUser',
         tags: ['users'],
@@ -47,11 +57,13 @@ const user: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
         response: { 200: envelope(User), ...errors(404, 409) }
       }
     },
-    async (request) => {
+    async (request, reply) => {
       const changes = normalizeNames(request.body)
       const { body } = await request.transaction((trx) =>
         keepingAnAdmin(trx, rules, async () => {
-          const user = await changeAccount(app, trx, request, request.params.user_id, changes)
+          const before = await lockSubordinate(trx, request, request.params.user_id)
+          await reply.requireState(() => answerOf(request, before))
+          const user = await changeAccount(app, trx, request, before, changes)
           return { status: 200, body: success('User updated', user) }
         })
       )
@@ -62,7 +74,7 @@ const user: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
   app.delete(
     '',
     {
-      config: { auth: { permission: 'delete:user:all' } },
+      config: { auth: { permission: 'delete:user:all' }, ifMatch: 'optional' },
       schema: {
         operationId: 'deleteUser',
         tags: ['users'],
@@ -79,6 +91,7 @@ const user: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
       await request.transaction((trx) =>
         keepingAnAdmin(trx, rules, async () => {
           const user = await lockSubordinate(trx, request, request.params.user_id, hard ? 'any' : 'live')
+          await reply.requireState(() => answerOf(request, user))
           await closeAccount(app, trx, request, user, { hard })
           return { status: 204, body: null }
         })

@@ -5,7 +5,7 @@ import type { DefaultRoleOptions } from '../../../../../db/roles.ts'
 import type { DefaultTierOptions } from '../../../../../db/tiers.ts'
 import { insertUser } from '../../../../../db/users.ts'
 import { invalid } from '../../../../../plugins/envelope/errors.ts'
-import { askToVerify, changeAccount, normalizeNames, shownFields, targetOf } from '../account.ts'
+import { askToVerify, changeAccount, lockSubordinate, normalizeNames, shownFields, targetOf } from '../account.ts'
 import type { UserCreate } from '../schema.ts'
 import { firstOfEach, refusalOf, repeated, runBatch, type Step } from './run.ts'
 import { BatchResults, UserBatchCreate, UserBatchUpdate } from './schema.ts'
@@ -80,7 +80,8 @@ const batch: FastifyPluginAsyncTypebox<DefaultRoleOptions & DefaultTierOptions &
         if (!isFirst(id)) return repeated('id')
         return (trx) =>
           keepingAnAdmin(trx, { requireVerifiedEmail }, async () => {
-            await changeAccount(app, trx, request, id, normalizeNames(fields))
+            const before = await lockSubordinate(trx, request, id)
+            await changeAccount(app, trx, request, before, normalizeNames(fields))
             return { id, code: 200 }
           })
       })

@@ -1,11 +1,17 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import type { FastifyRequest } from 'fastify'
+import type { Kysely } from 'kysely'
 import { keepingAnAdmin, type SignInRules } from '../../../../../db/rights.ts'
+import type { Database } from '../../../../../db/types.ts'
 import { envelope, errors, success } from '../../../../../plugins/envelope/schema.ts'
 import { closeAccount, dropPosts, normalizeNames } from '../account.ts'
 import { lockUser } from '../queries.ts'
 import { User, UserUpdate } from '../schema.ts'
 import { findMe, updateMe } from './queries.ts'
+
+const readMe = async (db: Kysely<Database>, { caller }: FastifyRequest) =>
+  success('Your account', await findMe(db, caller))
 
 const me: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
   app.get(
@@ -20,13 +26,13 @@ const me: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
         response: { 200: envelope(User) }
       }
     },
-    async (request) => success('Your account', await findMe(app.db, request.caller))
+    async (request) => readMe(app.db, request)
   )
 
   app.patch(
     '',
     {
-      config: { auth: { permission: 'update:user:me' }, audit: 'user.updated' },
+      config: { auth: { permission: 'update:user:me' }, audit: 'user.updated', ifMatch: 'optional' },
       schema: {
         operationId: 'updateMe',
         tags: ['users'],
@@ -36,10 +42,14 @@ const me: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
         response: { 200: envelope(User), ...errors(409) }
       }
     },
-    async (request) => {
+    async (request, reply) => {
       const changes = normalizeNames(request.body)
       const { caller } = request
       const { body } = await request.transaction(async (trx) => {
+        await reply.requireState(async () => {
+          await lockUser(trx, caller.id)
+          return readMe(trx, request)
+        })
         await updateMe(trx, caller, changes)
         if (changes.username !== undefined) dropPosts(app, trx, caller.username)
         await app.changes.record(trx, 'user', caller.id)
@@ -53,7 +63,7 @@ const me: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
   app.delete(
     '',
     {
-      config: { auth: { permission: 'delete:user:me' } },
+      config: { auth: { permission: 'delete:user:me' }, ifMatch: 'optional' },
       schema: {
         operationId: 'deleteMe',
         tags: ['users'],
@@ -67,6 +77,7 @@ const me: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
       await request.transaction((trx) =>
         keepingAnAdmin(trx, rules, async () => {
           const user = await lockUser(trx, request.caller.id)
+          await reply.requireState(() => readMe(trx, request))
           // Gone already: by a parallel request of their own, or by an administrator's.
           if (user !== undefined) await closeAccount(app, trx, request, user, { hard: false })
           return { status: 204, body: null }

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import { lackedBy, type Rights } from '../../../../../../db/rights.ts'
 import { findRole, lockRole } from '../../../../../../db/roles.ts'
 import type { Database } from '../../../../../../db/types.ts'
@@ -76,17 +76,13 @@ const grants: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: envelope(Permission), ...errors(404) }
       }
     },
-    async ({ params }) => {
-      const granted = await findGranted(app.db, params.role_id, params.permission_id)
-      if (granted === undefined) throw new NotFound('The role does not grant this permission')
-      return success('Permission', granted)
-    }
+    async ({ params }) => readGranted(app.db, params)
   )
 
   app.delete(
     '/:permission_id',
     {
-      config: { auth: { permission: 'delete:role_permission:all' } },
+      config: { auth: { permission: 'delete:role_permission:all' }, ifMatch: 'optional' },
       schema: {
         operationId: 'revokePermission',
         tags: ['roles'],
@@ -100,7 +96,8 @@ const grants: FastifyPluginAsyncTypebox = async (app) => {
       const { role_id, permission_id } = request.params
       await request.transaction(async (trx) => {
         const { role, permission, key } = await requireRights(trx, request.caller, role_id, permission_id)
-        if (!(await deleteGrant(trx, role.role_id, key))) throw new NotFound('The role does not grant this permission')
+        await reply.requireState(() => readGranted(trx, request.params))
+        if (!(await deleteGrant(trx, role.role_id, key))) throw notGranted()
         await app.changes.record(trx, 'role', role.id)
         await app.audit.record(trx, { action: 'permission.revoked', ...eventOf(role, permission), request })
         return { status: 204, body: null }
@@ -108,6 +105,17 @@ const grants: FastifyPluginAsyncTypebox = async (app) => {
       return reply.code(204).send(null)
     }
   )
+}
+
+const notGranted = () => new NotFound('The role does not grant this permission')
+
+async function readGranted(
+  db: Kysely<Database>,
+  { role_id, permission_id }: { role_id: string; permission_id: string }
+) {
+  const permission = await findGranted(db, role_id, permission_id)
+  if (permission === undefined) throw notGranted()
+  return success('Permission', permission)
 }
 
 /** Both, and the internal key of the permission, if the caller has all that the role grants, and the permission. */

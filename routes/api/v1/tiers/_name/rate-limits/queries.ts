@@ -73,12 +73,6 @@ export function updateRateLimit(trx: Transaction<Database>, tier_id: number, id:
     .executeTakeFirstOrThrow()
 }
 
-/** What it limited, if there was such a rule. */
-export function deleteRateLimit(trx: Transaction<Database>, tier_id: number, id: string) {
-  return trx
-    .deleteFrom('tier_rate_limits')
-    .where('tier_id', '=', tier_id)
-    .where('public_id', '=', id)
-    .returning(['path', 'method'])
-    .executeTakeFirst()
+export async function deleteRateLimit(trx: Transaction<Database>, tier_id: number, id: string): Promise<void> {
+  await trx.deleteFrom('tier_rate_limits').where('tier_id', '=', tier_id).where('public_id', '=', id).execute()
 }

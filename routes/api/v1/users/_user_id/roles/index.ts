@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
-import type { Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import { keepingAnAdmin, lackedBy, type SignInRules } from '../../../../../../db/rights.ts'
 import { lockRole } from '../../../../../../db/roles.ts'
 import type { Database } from '../../../../../../db/types.ts'
@@ -79,16 +79,14 @@ const roles: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
     },
     async ({ params }) => {
       const { user_id } = await keyOf(app.db, params)
-      const role = await findAssigned(app.db, user_id, params.role_id)
-      if (role === undefined) throw new NotFound('The user does not have this role')
-      return success('Role', role)
+      return readAssigned(app.db, user_id, params.role_id)
     }
   )
 
   app.delete(
     '/:role_id',
     {
-      config: { auth: { permission: 'delete:user_role:all' } },
+      config: { auth: { permission: 'delete:user_role:all' }, ifMatch: 'optional' },
       schema: {
         operationId: 'unassignRole',
         tags: ['roles'],
@@ -103,8 +101,8 @@ const roles: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
         keepingAnAdmin(trx, rules, async () => {
           const role = await requireRole(trx, request, request.params.role_id)
           const { id, user_id } = await lockSubordinate(trx, request, request.params.user_id)
-          if (!(await deleteAssignment(trx, user_id, role.role_id)))
-            throw new NotFound('The user does not have this role')
+          await reply.requireState(() => readAssigned(trx, user_id, role.id))
+          if (!(await deleteAssignment(trx, user_id, role.role_id))) throw notAssigned()
           await app.changes.record(trx, 'user', id)
           const details = { role: role.name, role_id: role.id }
           await app.audit.record(trx, { action: 'role.unassigned', ...targetOf(id), details, request })
@@ -114,6 +112,14 @@ const roles: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
       return reply.code(204).send(null)
     }
   )
+}
+
+const notAssigned = () => new NotFound('The user does not have this role')
+
+async function readAssigned(db: Kysely<Database>, userId: number, roleId: string) {
+  const role = await findAssigned(db, userId, roleId)
+  if (role === undefined) throw notAssigned()
+  return success('Role', role)
 }
 
 async function keyOf(db: Parameters<typeof findUser>[0], params: { user_id: string }) {

@@ -30,7 +30,7 @@ const tier: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '',
     {
-      config: { auth: { permission: 'update:user:all' } },
+      config: { auth: { permission: 'update:user:all' }, ifMatch: 'optional' },
       schema: {
         operationId: 'updateUserTier',
         tags: ['users'],
@@ -41,10 +41,11 @@ const tier: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: envelope(UserTier), ...errors(404) }
       }
     },
-    async (request) => {
+    async (request, reply) => {
       const { body } = await request.transaction(async (trx) => {
         const user = await lockSubordinate(trx, request, request.params.user_id, 'live')
         const before = await findTierOf(trx, user.id)
+        await reply.requireState(() => success('Tier', before))
         const tier = await assignTier(trx, user.user_id, request.body.tier)
         if (tier === undefined) throw invalid('tier', 'is no tier')
         const details = { from: before?.name, to: tier.name }

@@ -5,7 +5,7 @@ import type { Database } from '../../../../../../db/types.ts'
 import { normalizeUsername } from '../../../../../../db/users.ts'
 import { PermissionDenied } from '../../../../../../plugins/auth/errors.ts'
 import type { Principal } from '../../../../../../plugins/auth/index.ts'
-import { PreconditionFailed } from '../../../../../../plugins/conditional/errors.ts'
+import { absentOrChanged } from '../../../../../../plugins/conditional/errors.ts'
 import { Forbidden, NotFound } from '../../../../../../plugins/envelope/errors.ts'
 import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../../../plugins/envelope/schema.ts'
 import { columns, findAuthor, findPost, listPosts, posts } from './queries.ts'
@@ -135,7 +135,7 @@ const routes: FastifyPluginAsyncTypebox<PostOptions> = async (app, { perMinute }
       const own = { public_id: request.params.post_id, owner_id: asAuthor(request).user_id }
       const { body } = await request.transaction(async (trx) => {
         const post = await posts.update(trx, { ...own, ...request.ifMatch }, request.body, columns)
-        if (post === undefined) throw await absentOrChanged(trx, own, request.ifMatch)
+        if (post === undefined) throw await refusal(trx, own, request.ifMatch)
         return { status: 200, body: success('Post updated successfully', post) }
       })
       return body
@@ -171,7 +171,7 @@ const routes: FastifyPluginAsyncTypebox<PostOptions> = async (app, { perMinute }
       await request.transaction(async (trx) => {
         const own = { public_id, owner_id }
         const deleted = await posts[hard ? 'hardDelete' : 'delete'](trx, { ...own, ...request.ifMatch })
-        if (deleted === 0) throw await absentOrChanged(trx, own, request.ifMatch)
+        if (deleted === 0) throw await refusal(trx, own, request.ifMatch)
         return { status: 204, body: null }
       })
       return reply.code(204).send(null)
@@ -180,13 +180,8 @@ const routes: FastifyPluginAsyncTypebox<PostOptions> = async (app, { perMinute }
 }
 
 /** Why an UPDATE found no row. */
-async function absentOrChanged(
-  trx: Transaction<Database>,
-  own: { public_id: string; owner_id: number },
-  ifMatch?: object
-) {
-  return ifMatch && (await posts.exists(trx, own)) ? new PreconditionFailed() : new NotFound('Post not found')
-}
+const refusal = (trx: Transaction<Database>, own: { public_id: string; owner_id: number }, ifMatch?: object) =>
+  absentOrChanged(ifMatch, () => posts.exists(trx, own), new NotFound('Post not found'))
 
 /** @throws Forbidden under a name that is not the caller's */
 function asAuthor({ caller, params }: { caller: Principal; params: { username: string } }): Principal {

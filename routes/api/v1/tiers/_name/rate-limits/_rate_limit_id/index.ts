@@ -33,7 +33,7 @@ const rateLimit: FastifyPluginAsyncTypebox = async (app) => {
   app.patch(
     '',
     {
-      config: { auth: { permission: 'update:tier:all' }, audit: 'rate_limit.updated' },
+      config: { auth: { permission: 'update:tier:all' }, audit: 'rate_limit.updated', ifMatch: 'optional' },
       schema: {
         operationId: 'updateTierRateLimit',
         tags: ['tiers'],
@@ -44,13 +44,14 @@ const rateLimit: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: envelope(TierRateLimit), ...errors(404, 409) }
       }
     },
-    async (request) => {
+    async (request, reply) => {
       const { params, body: changes } = request
       const { body } = await request.transaction(async (trx) => {
         const tier = await lockTier(trx, params.name, 'forKeyShare')
         if (tier === undefined) throw absent()
         const found = await lockRateLimit(trx, tier.tier_id, params.rate_limit_id)
         if (found === undefined) throw absent()
+        await reply.requireState(() => success('Rate limit', found))
         const rule = await updateRateLimit(trx, tier.tier_id, params.rate_limit_id, changes)
         requireRoute(app.limits, rule)
         await app.changes.record(trx, 'tier', tier.id)
@@ -65,7 +66,7 @@ const rateLimit: FastifyPluginAsyncTypebox = async (app) => {
   app.delete(
     '',
     {
-      config: { auth: { permission: 'update:tier:all' }, audit: 'rate_limit.deleted' },
+      config: { auth: { permission: 'update:tier:all' }, audit: 'rate_limit.deleted', ifMatch: 'optional' },
       schema: {
         operationId: 'deleteTierRateLimit',
         tags: ['tiers'],
@@ -80,10 +81,12 @@ const rateLimit: FastifyPluginAsyncTypebox = async (app) => {
       await request.transaction(async (trx) => {
         const tier = await lockTier(trx, name, 'forKeyShare')
         if (tier === undefined) throw absent()
-        const deleted = await deleteRateLimit(trx, tier.tier_id, rate_limit_id)
-        if (deleted === undefined) throw absent()
+        const found = await lockRateLimit(trx, tier.tier_id, rate_limit_id)
+        if (found === undefined) throw absent()
+        await reply.requireState(() => success('Rate limit', found))
+        await deleteRateLimit(trx, tier.tier_id, rate_limit_id)
         await app.changes.record(trx, 'tier', tier.id)
-        return { status: 204, body: null, details: { tier: tier.name, ...deleted } }
+        return { status: 204, body: null, details: { tier: tier.name, path: found.path, method: found.method } }
       })
       return reply.code(204).send(null)
     }
