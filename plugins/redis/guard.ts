@@ -19,7 +19,8 @@ export interface GuardOptions<C> {
   deadlineMs?: number | undefined
   /**
    * Failures in a row that open the breaker. A success in between makes up for a tenth of one only, so that a Cluster with
-   * one dead master opens it as well. A lost connection opens it at once. Default 5.
+   * one dead master opens it as well. A lost connection opens it at once, and so does a probe that fails after a call was
+   * not answered in time. Default 5.
    */
   maxFailures?: number | undefined
   /** Pause between two probes while the breaker is open, in milliseconds. Default 250, at most 500. */
@@ -99,6 +100,8 @@ export function guard<C extends GuardedClient = Redis>(client: C, options: Guard
   let lastError: Error | undefined
   let timer: NodeJS.Timeout | undefined
   let isProbing = false
+  /** A call was not answered in time, and whether that is an outage is being found out: nobody else waits for it. */
+  let suspicion: Error | undefined
   let isStopped = false
 
   function call<T>(fn: (client: C) => Promise<T>): Promise<T> {
@@ -106,6 +109,7 @@ export function guard<C extends GuardedClient = Redis>(client: C, options: Guard
       if (client.status === 'wait') client.connect().catch(noteError)
       return Promise.reject(new RedisUnavailable({ cause: reason }))
     }
+    if (suspicion !== undefined) return Promise.reject(new RedisUnavailable({ cause: suspicion }))
     stats.calls++
     return inTime(() => fn(client)).then(succeeded, failed)
   }
@@ -122,11 +126,24 @@ export function guard<C extends GuardedClient = Redis>(client: C, options: Guard
       throw error
     }
     stats.failures++
-    if (error instanceof DeadlineExceeded) stats.timeouts++
+    const isLate = error instanceof DeadlineExceeded
+    if (isLate) stats.timeouts++
     events.emit('failure', error)
     score++
     if (score >= maxFailures) open(error)
+    else if (isLate) suspect(error)
     throw new RedisUnavailable({ cause: error })
+  }
+
+  /** So that no request, however many calls it makes, waits for more than one deadline. */
+  function suspect(late: Error): void {
+    if (suspicion !== undefined || isStopped) return
+    suspicion = late
+    inTime(() => probe(client))
+      .catch(open)
+      .finally(() => {
+        suspicion = undefined
+      })
   }
 
   function open(because: Error): void {

@@ -1,5 +1,8 @@
+import type { Transaction } from 'kysely'
 import t from 'tap'
+import type { Database } from '../../db/types.ts'
 import { signUp, startApp } from '../support/app.ts'
+import { administrator, person } from '../support/people.ts'
 
 const app = await startApp(t, { USER_RATE_LIMIT_PER_HOUR: '100000', RATE_LIMIT_PER_HOUR: '100000' })
 
@@ -39,7 +42,12 @@ t.test("the template's scenario: writing makes exactly that user's pages miss", 
   t.equal((await ask(`${ana.url}?page=1&items_per_page=1`)).result, 'MISS')
   await app.inject({ method: 'DELETE', url: edited, headers: ana.headers })
   t.equal((await ask(edited)).status, 404)
+  t.notMatch((await ask(`${ana.url}?page=1&items_per_page=100`)).body, 'Edited')
   t.equal((await ask(`${ben.url}?page=1&items_per_page=1`)).result, 'HIT')
+  await results()
+  const [last = ''] = ana.urls
+  await app.inject({ method: 'DELETE', url: last, headers: ana.headers })
+  t.equal((await ask(`${ana.url}?page=1&items_per_page=1`)).result, 'MISS', 'deleting makes the pages miss, too')
 })
 
 t.test('C03: whoever writes reads their write, however the name or id is spelt', async (t) => {
@@ -105,7 +113,7 @@ t.test('C01: items and todos are cached for each caller alone, C02: and never pu
       t.equal(result, expected)
       t.equal(JSON.parse(body).data.is_owner, is_owner)
       t.equal(answered['cache-control'], 'private, no-store')
-      t.match(answered.vary, 'Authorization')
+      t.match(answered.vary, /\bAuthorization, X-API-Key\b/)
     }
   }
   for (const url of [todo, '/api/v1/todos']) {
@@ -122,6 +130,69 @@ t.test('C01: items and todos are cached for each caller alone, C02: and never pu
   t.equal((await ask(todo, ana.headers)).status, 401, 'what is kept is for those who are still signed in')
 })
 
+t.test('C03: what becomes of an item, everybody reads at once, alone and in the list', async (t) => {
+  const [ana, ben] = [await person(app), await person(app)]
+  const title = `Thing ${crypto.randomUUID()}`
+  const created = await ana.as.post('/items', { title, status: 'active' })
+  const item = created.headers.location ?? ''
+  const path = item.replace('/api/v1', '')
+  const list = '/api/v1/items?items_per_page=100'
+  const read = () => Promise.all([{}, ana.headers, ben.headers].flatMap((who) => [ask(item, who), ask(list, who)]))
+  const expect = async (text: string | RegExp, isThere: boolean, what: string) => {
+    for (const [at, { body, result }] of (await read()).entries()) {
+      t.equal(result, 'MISS', `${what} ${at}`)
+      t.equal(new RegExp(text).test(body), isThere, `${what} ${at}`)
+    }
+    t.ok((await read()).every(({ result, status }) => result === 'HIT' || status === 404))
+  }
+  await expect(title, true, 'created')
+  await ana.as.patch(path, { description: 'More of it' })
+  await expect('More of it', true, 'changed')
+  await ana.as.post(`${path}/archive`)
+  for (const { body } of await Promise.all([{}, ben.headers].map((who) => ask(list, who)))) t.notMatch(body, title)
+  t.match((await ask(item)).body, '"archived"')
+  await ana.as.post(`${path}/activate`)
+  await expect('"active"', true, 'activated')
+  await ana.as.delete(path)
+  await expect(title, false, 'deleted')
+})
+
+t.test('C03: items go with an account that is deleted for good', async (t) => {
+  const admin = await administrator(app)
+  const ways = [
+    (id: string) => admin.as.delete(`/users/${id}?hard=true`),
+    (id: string) => admin.as.post('/users/batch-delete?hard=true', { ids: [id] })
+  ]
+  for (const remove of ways) {
+    const ana = await person(app)
+    const title = `Thing ${crypto.randomUUID()}`
+    const item = (await ana.as.post('/items', { title, status: 'active' })).headers.location ?? ''
+    const list = '/api/v1/items?items_per_page=100'
+    for (const url of [item, list, item, list]) t.match((await ask(url)).body, title)
+    t.ok((await remove(ana.id)).statusCode < 300)
+    t.equal((await ask(item)).status, 404)
+    t.notMatch((await ask(list)).body, title)
+  }
+})
+
+t.test('C01: another role is another reader, C07: and who may not read it any more gets no 304', async (t) => {
+  const ana = await person(app)
+  const url = (await ana.as.post('/todos', { title: 'Milk' })).headers.location ?? ''
+  const change = (work: (trx: Transaction<Database>) => Promise<unknown>) =>
+    app.database.transaction(async (trx) => {
+      await work(trx)
+      await app.changes.record(trx, 'user', ana.id)
+    })
+  await ask(url, ana.headers)
+  const { result, headers } = await ask(url, ana.headers)
+  t.equal(result, 'HIT')
+  const { id } = await app.db.selectFrom('roles').select('id').where('name', '=', 'admin').executeTakeFirstOrThrow()
+  await change((trx) => trx.insertInto('user_roles').values({ user_id: ana.user_id, role_id: id }).execute())
+  t.equal((await ask(url, ana.headers)).result, 'MISS')
+  await change((trx) => trx.deleteFrom('user_roles').where('user_id', '=', ana.user_id).execute())
+  t.equal((await ask(url, { ...ana.headers, 'if-none-match': headers.etag })).status, 403)
+})
+
 t.test('administrators drop tags, nobody else', async (t) => {
   const ana = await author(1)
   await ask(ana.url)
@@ -135,19 +206,7 @@ t.test('administrators drop tags, nobody else', async (t) => {
   t.equal((await drop({})).statusCode, 401)
   t.equal((await drop(ana.headers)).statusCode, 403)
   t.equal((await ask(ana.url)).result, 'HIT')
-  const admin = await signUp(app)
-  await app.db
-    .insertInto('user_roles')
-    .columns(['user_id', 'role_id'])
-    .expression((eb) =>
-      eb
-        .selectFrom(['users', 'roles'])
-        .select(['users.id', 'roles.id as role_id'])
-        .where('users.username', '=', admin.username)
-        .where('roles.is_admin', '=', true)
-    )
-    .execute()
-  await app.database.transaction((trx) => app.changes.record(trx, 'user', admin.id))
+  const admin = await administrator(app)
   t.equal((await drop(admin.headers)).statusCode, 204)
   t.equal((await ask(ana.url)).result, 'MISS')
 })

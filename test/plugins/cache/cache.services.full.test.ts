@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { type CacheStore, memoryStore } from '../../../plugins/cache/index.ts'
+import { redisUrl } from '../../support/mode.ts'
 import { type OwnRedis, startRedis, startRedisCluster } from '../../support/own-redis.ts'
-import { cacheSuite } from './cache-suite.ts'
+import { cacheSuite, mixedRequests } from './cache-suite.ts'
 import { startHost } from './host.ts'
 import { connect, untilClosed } from './redis.ts'
 
@@ -9,17 +11,21 @@ t.setTimeout(300_000)
 
 const nodes = await startRedisCluster(t, 3)
 
-t.test('the whole suite on a Redis Cluster of three nodes', async (t) => {
-  cacheSuite(
-    t,
-    async (t) => {
-      const options = { nodes: nodes.map(({ port }) => `127.0.0.1:${port}`), prefix: `${crypto.randomUUID()}:` }
-      const [one, two] = await Promise.all([connect(t, options), connect(t, options)])
-      return [one.store, two.store]
-    },
-    10_000
-  )
-})
+const onCluster = async (t: Test): Promise<[CacheStore, CacheStore]> => {
+  const options = { nodes: nodes.map(({ port }) => `127.0.0.1:${port}`), prefix: `${crypto.randomUUID()}:` }
+  const [one, two] = await Promise.all([connect(t, options), connect(t, options)])
+  return [one.store, two.store]
+}
+t.test('the whole suite on a Redis Cluster of three nodes', async (t) => cacheSuite(t, onCluster))
+
+const onRedis = async (t: Test): Promise<[CacheStore, CacheStore]> => {
+  const { store } = await connect(t, { url: redisUrl, prefix: `test:${crypto.randomUUID()}:` })
+  return [store, store]
+}
+const inMemory = async (): Promise<[CacheStore, CacheStore]> => [memoryStore(), memoryStore()]
+for (const [where, stores] of Object.entries({ onCluster, onRedis, inMemory })) {
+  t.test(`C01: 10 000 mixed requests ${where}`, (t) => mixedRequests(t, stores, 10_000))
+}
 
 t.test('Redis is killed under load: no request fails, and when it is back there are hits again', async (t) => {
   await survives(t, (own) => [own.kill, own.start])

@@ -108,7 +108,10 @@ t.test('a route that requires If-Match refuses to go without', async (t) => {
 t.test('faults of the program are found at the start or by the first request', async (t) => {
   const loose = (app: FastifyInstance) =>
     app.patch('/note', { config: { ifMatch: 'optional' } }, async (request) => request.ifMatch)
-  await t.rejects(start(t, loose), /Route PATCH \/note has config\.ifMatch: GET \/note must have config\.etag and a schema/)
+  await t.rejects(
+    start(t, loose),
+    /Route PATCH \/note has config\.ifMatch: GET \/note must have config\.etag and a schema/
+  )
   const app = await start(t, (app) => app.get('/note', { config: { etag: 'row' } }, async () => ({ text: 'tea' })))
   t.match((await app.inject('/note')).json(), { statusCode: 500, message: /answered without a row_version/ })
 })

@@ -51,6 +51,30 @@ t.test('every call has its own deadline, also those that begin while others wait
   )
 })
 
+t.test('once a call was late, none waits until a probe has been answered, which is no outage', async (t) => {
+  const answered = Promise.withResolvers<void>()
+  const { redisGuard } = setUp({ deadlineMs: 20, probe: () => answered.promise })
+  await t.rejects(redisGuard.call(never), { cause: { message: 'No answer within 20 ms' } })
+  const startedAt = performance.now()
+  await t.rejects(redisGuard.call(answer), { code: 'REDIS_UNAVAILABLE', cause: { message: 'No answer within 20 ms' } })
+  t.ok(performance.now() - startedAt < 10)
+  t.equal(redisGuard.state, 'closed')
+  answered.resolve()
+  await new Promise(setImmediate)
+  t.equal(await redisGuard.call(answer), 'answer')
+  t.same(redisGuard.stats(), { calls: 2, failures: 1, timeouts: 1, opened: 0 })
+})
+
+t.test('a late call and a late probe after it are an outage', async (t) => {
+  const { redisGuard } = setUp({ deadlineMs: 10, probe: never })
+  const opened = new Promise((resolve) => redisGuard.once('open', resolve))
+  await t.rejects(redisGuard.call(never))
+  const keepAlive = setInterval(() => undefined, 1000)
+  t.match(await opened, { message: 'No answer within 10 ms' })
+  clearInterval(keepAlive)
+  t.equal(redisGuard.state, 'open')
+})
+
 t.test('an answer that came in while the event loop was busy is not called late', async (t) => {
   const { redisGuard } = setUp({ deadlineMs: 20 })
   // From here the loop goes on with the timers that are due, and only then looks for I/O.

@@ -145,7 +145,11 @@ const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, pe
   app.get(
     '/:item_id',
     {
-      config: { auth: 'optional', etag: 'body', cache: { prefix: 'item', id: 'item_id', ttl: 60 } },
+      config: {
+        auth: 'optional',
+        etag: 'body',
+        cache: { prefix: 'item', id: 'item_id', ttl: 60, tags: ['items:single'] }
+      },
       schema: {
         operationId: 'getItem',
         tags: ['items'],

@@ -94,6 +94,8 @@ export async function closeAccount(
   if (hard) {
     await removeUser(trx, user_id)
     await app.idempotency.forget(trx, id)
+    // Their items go with the row. Which ones nobody has to look up: it happens rarely enough to read all anew.
+    app.database.afterCommit(trx, () => app.cache.invalidate('items', 'items:single'))
   } else await hideUser(trx, user_id)
   dropPosts(app, trx, username)
   await app.changes.record(trx, 'user', id)
