@@ -5,6 +5,7 @@ import { openDatabase } from '../../../plugins/database/index.ts'
 import { generateSecrets } from '../../../src/secrets.ts'
 import { roomyLimits } from '../../support/app.ts'
 import { services, startServer } from '../../support/server.ts'
+import { create, signUp } from './crash.ts'
 
 const ROUNDS = 50
 
@@ -54,14 +55,6 @@ t.test('I04: the server is killed between effect and answer, and the retry has n
   t.comment(`${ROUNDS} kills: ${seen.kept} effects were committed, ${seen.lost} rolled back`)
 })
 
-function create(url: string, headers: Record<string, string>, key: string): Promise<Response> {
-  return fetch(`${url}/api/v1/todos`, {
-    method: 'POST',
-    headers: { ...headers, 'content-type': 'application/json', 'idempotency-key': `"${key}"` },
-    body: JSON.stringify({ title: key })
-  })
-}
-
 /** PostgreSQL may take a moment to notice that the process whose transaction holds the key is gone. */
 async function untilFree(request: () => Promise<Response>): Promise<Response> {
   let answer = await request()
@@ -78,18 +71,4 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
     if (performance.now() > deadline) throw new Error('It did not happen in time')
     await sleep(2)
   }
-}
-
-async function signUp(url: string): Promise<Record<string, string>> {
-  const account = { email: 'ana@example.com', username: 'ana', password: 'Correct-horse-1' }
-  const post = (path: string, body: object) =>
-    fetch(`${url}/api/v1/auth/${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body)
-    })
-  await post('register', account)
-  const login = await post('login', { identifier: 'ana', password: account.password, delivery: 'body' })
-  const { data } = (await login.json()) as { data: { access_token: string } }
-  return { authorization: `Bearer ${data.access_token}` }
 }
