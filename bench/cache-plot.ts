@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
+import { createCursors } from '../db/cursors.ts'
 import { seedItems } from '../db/seed-bulk.ts'
 import cache, { redisStore } from '../plugins/cache/index.ts'
 import { guard } from '../plugins/redis/index.ts'
@@ -21,6 +23,7 @@ const fixture = await createFixture()
 const client = new Redis(fixture.env.REDIS_URL ?? '', { keyPrefix: fixture.env.REDIS_PREFIX ?? '' })
 await client.ping()
 const store = guard(client)
+const cursors = createCursors([{ kid: 'bench', key: randomBytes(32) }])
 const app = Fastify()
 try {
   await seedItems(fixture.db, ITEMS)
@@ -28,7 +31,7 @@ try {
   type Page = { Params: { page: number } }
   const schema = { params: { type: 'object', properties: { page: { type: 'integer' } } } }
   const read = ({ params: { page } }: { params: Page['Params'] }) =>
-    listItems['-created_at'].byPage(fixture.db, { status: 'active' }, { page, items_per_page: 10 })
+    listItems['-created_at'](fixture.db, cursors, { status: 'active' }, { page })
   app.get<Page>('/without/:page', { schema }, read)
   app.get<Page>('/with/:page', { schema, config: { cache: { key: 'page_{page}', tags: ['items'], ttl: 600 } } }, read)
   draw({ without: await latencies('without'), with: await latencies('with') })

@@ -89,8 +89,8 @@ export interface Success<T> {
 export interface PageResult<T> {
   data: T[]
   total_count: number
-  /** Whether there are as many or at least as many. Default `true`. */
-  is_total_exact?: boolean
+  /** Whether there are as many or at least as many. */
+  is_total_exact: boolean
   has_more: boolean
   page: number
   items_per_page: number
@@ -101,12 +101,6 @@ export function success<T>(message: string, data: T): Success<T> {
   return { status: 'success', message, data }
 }
 
-/** The body of one page of a list, to be returned from a handler. */
-export function page<T>(message: string, result: PageResult<T>): Success<T[]> & Required<PageResult<T>> {
-  const { data, total_count, is_total_exact = true, has_more, page, items_per_page } = result
-  return { status: 'success', message, data, total_count, is_total_exact, has_more, page, items_per_page }
-}
-
 /** What one part of a list walked by cursor says about itself. */
 export interface CursorResult<T> {
   data: T[]
@@ -114,8 +108,15 @@ export interface CursorResult<T> {
   next_cursor: string | null
 }
 
-/** The body of one part of a list walked by cursor, to be returned from a handler. */
-export function cursorPage<T>(message: string, result: CursorResult<T>): Success<T[]> & CursorResult<T> {
-  const { data, has_more, next_cursor } = result
-  return { status: 'success', message, data, has_more, next_cursor }
+type Listed = PageResult<unknown> | CursorResult<unknown>
+
+/** The body of a part of a list, be it a page or walked by cursor, to be returned from a handler. `show` makes each item what is shown. */
+export function page<R extends Listed>(message: string, result: R): Success<R['data']> & R
+export function page<R extends Listed, U>(
+  message: string,
+  result: R,
+  show: (item: R['data'][number]) => U
+): Success<U[]> & Omit<R, 'data'>
+export function page(message: string, result: Listed, show?: (item: unknown) => unknown): Success<unknown[]> & Listed {
+  return { status: 'success', message, ...result, data: show === undefined ? result.data : result.data.map(show) }
 }

@@ -102,6 +102,7 @@ t.test('the list comes in pages and by cursor, sorted as asked for', async (t) =
 t.test('a cursor of another list, order or filter, a forged one and mixed modes are 422', async (t) => {
   const { next_cursor } = await get('?limit=1')
   t.equal((await get(`?cursor=${next_cursor}`)).code, 200)
+  t.equal((await get('?limit=1&page=1')).error_code, 'PAGE_WITH_CURSOR')
   for (const query of [
     `?cursor=${next_cursor}&sort=title`,
     `?cursor=${next_cursor}&status=archived`,

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { CursorOptions } from '../../../../db/cursors.ts'
-import { cursorEnvelope, cursorPage } from '../../../../plugins/envelope/schema.ts'
+import { cursorEnvelope, page } from '../../../../plugins/envelope/schema.ts'
 import { listAuditEvents } from './queries.ts'
 import { AuditEvent, AuditEventQuery } from './schema.ts'
 
@@ -18,7 +18,7 @@ const auditEvents: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { curs
         response: { 200: cursorEnvelope(AuditEvent) }
       }
     },
-    async ({ query }) => cursorPage('Audit events', await listAuditEvents(app.db, cursors, query))
+    async ({ query }) => page('Audit events', await listAuditEvents(app.db, cursors, query))
   )
 }
 

@@ -5,16 +5,8 @@ import type { CursorOptions } from '../../../../db/cursors.ts'
 import { containing } from '../../../../db/search.ts'
 import type { Database } from '../../../../db/types.ts'
 import type { Principal } from '../../../../plugins/auth/index.ts'
-import { invalid, NotFound } from '../../../../plugins/envelope/errors.ts'
-import {
-  cursorPage,
-  envelope,
-  errors,
-  listEnvelope,
-  page,
-  pageEnvelope,
-  success
-} from '../../../../plugins/envelope/schema.ts'
+import { NotFound } from '../../../../plugins/envelope/errors.ts'
+import { envelope, errors, listEnvelope, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
 import {
   columns,
   findItem,
@@ -58,18 +50,8 @@ const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, pe
         response: { 200: listEnvelope(Item) }
       }
     },
-    async ({ principal, query }) => {
-      const { status, sort, cursor, limit, page: number, items_per_page } = query
-      const { byPage, byCursor } = listItems[sort]
-      if (cursor === undefined && limit === undefined) {
-        const found = await byPage(app.db, { status }, { page: number ?? 1, items_per_page: items_per_page ?? 10 })
-        return page('Items', { ...found, data: found.data.map(seenBy(principal)) })
-      }
-      if (number !== undefined || items_per_page !== undefined)
-        throw invalid('page', 'does not go with cursor or limit')
-      const found = await byCursor(app.db, cursors, { status }, { cursor, limit: limit ?? 10 })
-      return cursorPage('Items', { ...found, data: found.data.map(seenBy(principal)) })
-    }
+    async ({ principal, query: { status, sort, ...request } }) =>
+      page('Items', await listItems[sort](app.db, cursors, { status }, request), seenBy(principal))
   )
 
   app.get(
@@ -85,10 +67,8 @@ const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, pe
         response: { 200: pageEnvelope(Item) }
       }
     },
-    async ({ caller, query: { status = null, ...request } }) => {
-      const found = await listOwnItems(app.db, { owner_id: caller.user_id, status }, request)
-      return page('Your items', { ...found, data: found.data.map(seenBy(caller)) })
-    }
+    async ({ caller, query: { status = null, ...request } }) =>
+      page('Your items', await listOwnItems(app.db, { owner_id: caller.user_id, status }, request), seenBy(caller))
   )
 
   app.get(
@@ -107,8 +87,7 @@ const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, pe
     },
     async ({ principal, query: { q, ...request } }) => {
       const search = /[\p{L}\p{N}]{3}/u.test(q) ? searchItems : searchNewestItems
-      const found = await search(app.db, { pattern: containing(q) }, request)
-      return page('Items', { ...found, data: found.data.map(seenBy(principal)) })
+      return page('Items', await search(app.db, { pattern: containing(q) }, request), seenBy(principal))
     }
   )
 

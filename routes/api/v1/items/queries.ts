@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, type SqlBool, sql, type Transaction } from 'kysely'
 import { compiled } from '../../../../db/compiled.ts'
 import { crud } from '../../../../db/crud.ts'
-import { cursorList } from '../../../../db/cursor-list.ts'
+import { list } from '../../../../db/list.ts'
 import { pageList } from '../../../../db/page-list.ts'
 import type { Database, ItemStatus } from '../../../../db/types.ts'
 
@@ -49,7 +49,7 @@ const inOrder = (column: 'items.created_at' | 'items.title', direction: 'asc' | 
   ] as const
   const select = (db: Kysely<Database>, { status }: { status: 'active' | 'archived' }) =>
     items.query(db, { status }).select(columns)
-  return { byPage: pageList(select, order), byCursor: cursorList('items', select, order) }
+  return list('items', select, order)
 }
 
 /** The public list in each order that may be asked for; each has an index. */

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { CursorOptions } from '../../../../db/cursors.ts'
-import { cursorEnvelope, cursorPage, envelope, success } from '../../../../plugins/envelope/schema.ts'
+import { cursorEnvelope, envelope, page, success } from '../../../../plugins/envelope/schema.ts'
 import { listAllTasks, listAllTasksIn } from './queries.ts'
 import { AllTasksQuery, Task, TaskStatistics } from './schema.ts'
 
@@ -25,7 +25,7 @@ const all: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }) =
         state === undefined
           ? await listAllTasks(app.db, cursors, {}, request)
           : await listAllTasksIn(app.db, cursors, { state }, request)
-      return cursorPage('Tasks', found)
+      return page('Tasks', found)
     }
   )
 

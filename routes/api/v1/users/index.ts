@@ -4,9 +4,9 @@ import type { DefaultRoleOptions } from '../../../../db/roles.ts'
 import type { DefaultTierOptions } from '../../../../db/tiers.ts'
 import { insertUser, normalizeEmail, normalizeUsername } from '../../../../db/users.ts'
 import { invalid } from '../../../../plugins/envelope/errors.ts'
-import { cursorPage, envelope, errors, page, success } from '../../../../plugins/envelope/schema.ts'
+import { envelope, errors, page, success } from '../../../../plugins/envelope/schema.ts'
 import { askToVerify, normalizeNames, shownFields } from './account.ts'
-import { userLists } from './list.ts'
+import { userList } from './list.ts'
 import { User, UserCreate, UserList, UserQuery } from './schema.ts'
 
 const users: FastifyPluginAsyncTypebox<CursorOptions & DefaultRoleOptions & DefaultTierOptions> = async (
@@ -27,8 +27,7 @@ const users: FastifyPluginAsyncTypebox<CursorOptions & DefaultRoleOptions & Defa
         response: { 200: UserList }
       }
     },
-    async ({ query }) => {
-      const { username, email, role = null, is_active = null, is_verified = null, cursor, limit } = query
+    async ({ query: { username, email, role = null, is_active = null, is_verified = null, ...query } }) => {
       const filters = {
         // What cannot be a username is nobody's.
         username: username === undefined ? null : (normalizeUsername(username) ?? ''),
@@ -37,10 +36,7 @@ const users: FastifyPluginAsyncTypebox<CursorOptions & DefaultRoleOptions & Defa
         is_active,
         is_verified
       }
-      const lists = userLists(query)
-      if (cursor === undefined && limit === undefined) return page('Users', await lists.page(app.db, filters, query))
-      const request = { limit: limit ?? 10, ...(cursor !== undefined && { cursor }) }
-      return cursorPage('Users', await lists.walk(app.db, cursors, filters, request))
+      return page('Users', await userList(query)(app.db, cursors, filters, query))
     }
   )
 

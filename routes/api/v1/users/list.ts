@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import { type CursorList, cursorList } from '../../../../db/cursor-list.ts'
-import { type PageList, pageList } from '../../../../db/page-list.ts'
+import { type List, list } from '../../../../db/list.ts'
 import { permissionsOfUser } from '../../../../db/permissions.ts'
 import type { Database } from '../../../../db/types.ts'
 import { rolesOfUser, userColumns } from '../../../../db/users.ts'
@@ -26,16 +25,11 @@ type Row = Awaited<ReturnType<ReturnType<typeof users>['execute']>>[number] & {
   roles?: string[]
   permissions?: string[]
 }
-interface Lists {
-  page: PageList<Database, Filters, Row>
-  walk: CursorList<Database, Filters, Row>
-}
-
-/** One pair for each of the 48 shapes that the schema of the query admits, made when first asked for. */
-const lists = new Map<string, Lists>()
+/** One for each of the 48 shapes that the schema of the query admits, made when first asked for. */
+const lists = new Map<string, List<Database, Filters, Row>>()
 
 /** Users with all that is asked of them, in one query whatever the number of users. */
-export function userLists({ sort, include = '', deleted }: UserShape): Lists {
+export function userList({ sort, include = '', deleted }: UserShape): List<Database, Filters, Row> {
   const withRoles = include.includes('roles')
   const withPermissions = include.includes('permissions')
   const name = `users ${sort} ${withRoles} ${withPermissions} ${deleted}`
@@ -50,7 +44,7 @@ export function userLists({ sort, include = '', deleted }: UserShape): Lists {
       .where('users.deleted_at', deleted ? 'is not' : 'is', null)
       .$if(withRoles, (query) => query.select(rolesOfUser.as('roles')))
       .$if(withPermissions, (query) => query.select(permissionsOfUser.as('permissions')))
-  const made = { page: pageList(build, order), walk: cursorList(name, build, order) }
+  const made = list(name, build, order)
   lists.set(name, made)
   return made
 }

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { cursorEnvelope, ListQuery, PageQuery, pageEnvelope } from '../../../../plugins/envelope/schema.ts'
+import { cursorEnvelope, ListQuery, pageEnvelope } from '../../../../plugins/envelope/schema.ts'
 import { DateTime, Email, Id, Nullable, StringEnum, text } from '../../../../plugins/validation/schema.ts'
 
 const roles = Type.Array(text(50), { maxItems: 100, description: 'Names of the active roles' })
@@ -81,9 +81,7 @@ export const Removal = Type.Object(
 
 export const UserQuery = Type.Object(
   {
-    ...PageQuery.properties,
-    cursor: ListQuery.properties.cursor,
-    limit: ListQuery.properties.limit,
+    ...ListQuery.properties,
     sort: StringEnum(['created_at', '-created_at', 'username', '-username', 'email', '-email'], {
       default: '-created_at',
       description: 'The field to sort by, with `-` the largest first'
