@@ -1,6 +1,8 @@
+import { setImmediate } from 'node:timers/promises'
 import { argon2id, hash } from 'argon2'
 import t from 'tap'
 import { signIn, signUp, startApp } from '../support/app.ts'
+import { mode } from '../support/mode.ts'
 
 const app = await startApp(t)
 
@@ -16,8 +18,8 @@ const change = (headers: object, payload: object) =>
   app.inject({ method: 'POST', url: '/api/v1/users/me/change-password', headers: { ...headers }, payload })
 const statusOf = async (headers: Record<string, string>) =>
   (await app.inject({ url: '/api/v1/users/me', headers })).statusCode
-const hashOf = async (username: string) => {
-  const users = app.db.selectFrom('users').select('password_hash').where('username', '=', username)
+const hashOf = async (username: string, { db } = app) => {
+  const users = db.selectFrom('users').select('password_hash').where('username', '=', username)
   return (await users.executeTakeFirstOrThrow()).password_hash
 }
 
@@ -101,6 +103,39 @@ t.test('a hash made with other parameters is replaced when its owner signs in', 
   t.match(renewed, /^\$argon2id\$v=19\$m=64,/)
   t.equal((await login(user.email, user.password)).statusCode, 200)
   t.equal(await hashOf(user.username), renewed, 'once')
+})
+
+t.test('a right password is enough while the queue for hashes is full; its better hash waits', async (t) => {
+  // Slow enough to be seen at work.
+  const cost = { memoryCost: 8192, timeCost: 10, parallelism: 1 }
+  const app = await startApp(t, {
+    ARGON2_MEMORY_KIB: `${cost.memoryCost}`,
+    ARGON2_TIME_COST: `${cost.timeCost}`,
+    ARGON2_CONCURRENCY: '1',
+    ARGON2_QUEUE: '1'
+  })
+  const user = await signUp(app)
+  const weaker = await hash(user.password, { ...cost, type: argon2id, timeCost: 9 })
+  await app.db.updateTable('users').set({ password_hash: weaker }).where('username', '=', user.username).execute()
+  let isAnswered = false
+  const occupy = async () => {
+    while (!isAnswered) await app.passwords.hash('Correct-horse-1').catch(() => setImmediate())
+  }
+
+  const others = [occupy()]
+  const signingIn = signIn(app, user).finally(() => {
+    isAnswered = true
+  })
+  const isWaiting = async () => /^password_queue_length 1$/m.test((await app.inject('/metrics')).body)
+  while (!isAnswered && !(await isWaiting())) await setImmediate()
+  others.push(occupy(), occupy())
+  await t.resolves(signingIn)
+  await Promise.all(others)
+  // Embedded, nothing is waited for between the proof and the better hash, so nobody gets in between.
+  if (mode === 'services') t.equal(await hashOf(user.username, app), weaker)
+
+  await signIn(app, user)
+  t.match(await hashOf(user.username, app), /\$m=8192,.*t=10\b/)
 })
 
 t.test('A14: changing the password ends every other session and its access tokens, and keeps this one', async (t) => {
