@@ -1,4 +1,4 @@
-import { type Static, type TUnsafe, Type } from '@sinclair/typebox'
+import { type Static, type TSchema, type TUnsafe, Type } from '@sinclair/typebox'
 
 const FieldError = Type.Object({
   field: Type.String({ description: 'Dotted path of the value, e.g. `address.city` or `tags.0`' }),
@@ -54,7 +54,7 @@ const descriptions = {
   429: 'A limit is used up',
   500: 'A fault of the server',
   503: 'A dependency is out, or the server is too busy; try again',
-  default: 'Any other refusal, e.g. 408, 414 or 431'
+  default: 'Any other refusal, e.g. 414 or 417'
 } as const
 
 const header = (description: string) => ({ type: 'string', description })
@@ -72,17 +72,22 @@ export type ErrorStatus = keyof typeof descriptions
  * They refer to the schemas `Error` and `Problem`, which the envelope plugin shares, and compile to nothing.
  */
 export function errors<const S extends ErrorStatus[]>(...statuses: S) {
+  // A reference has no static type of its own: the type provider needs to be told what it stands for.
+  return described<S, TUnsafe<ErrorBody>>(statuses, {
+    'application/json': { schema: { $ref: 'Error#' } },
+    'application/problem+json': { schema: { $ref: 'Problem#' } }
+  })
+}
+
+/** The same for a route with a shape of its own (`config.fault`): that of a schema shared by `app.addSchema`. */
+export function errorsAs<T extends TSchema, const S extends ErrorStatus[]>({ $id }: T, ...statuses: S) {
+  return described<S, T>(statuses, { 'application/json': { schema: { $ref: `${$id}#` } } })
+}
+
+function described<S extends ErrorStatus[], T extends TSchema>(statuses: S, content: Record<string, object>) {
   const entries = statuses.map((status) => [
     status,
-    {
-      description: descriptions[status],
-      ...(headers[status] && { headers: headers[status] }),
-      content: {
-        'application/json': { schema: { $ref: 'Error#' } },
-        'application/problem+json': { schema: { $ref: 'Problem#' } }
-      }
-    }
+    { description: descriptions[status], ...(headers[status] && { headers: headers[status] }), content }
   ])
-  // A reference has no static type of its own: the type provider needs to be told what it stands for.
-  return Object.fromEntries(entries) as { [status in S[number]]: TUnsafe<ErrorBody> }
+  return Object.fromEntries(entries) as { [status in S[number]]: T }
 }

@@ -13,6 +13,8 @@ export interface Fault {
   /** Members of problem details alone, e.g. `type` and `title` of a registered problem type (RFC 9457 §4.2). */
   problem?: Record<string, unknown>
   headers?: Record<string, string | number>
+  /** The whole body, in place of ours. */
+  body?: object
 }
 
 /** What nobody meant for a caller. */

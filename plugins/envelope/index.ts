@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { toFault } from './classify.ts'
 import { clientErrorHandler, refuseTunnel } from './client-errors.ts'
 import { documentErrors } from './documentation.ts'
+import type { Fault } from './fault.ts'
 import { lingerAfterAnswer } from './linger.ts'
 import { messageCheck } from './message.ts'
 import { notFoundHandler } from './not-found.ts'
@@ -18,6 +19,16 @@ export { type EnvelopeServerOptions, serverOptions } from './server-options.ts'
 export interface EnvelopeOptions {
   /** Characters of path and query together; more is 414. Default 8000, which RFC 9110 asks for at least. */
   maxUrlLength?: number
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * Tells the errors of this route, whatever they come from, in the shape of another standard: gives them a `body`, and
+     * perhaps another status. What they look like is then for the route to document, see `errorsAs`.
+     */
+    fault?: (fault: Fault) => Fault
+  }
 }
 
 const plugin: FastifyPluginCallback<EnvelopeOptions> = (app, options, done) => {
@@ -38,13 +49,16 @@ const plugin: FastifyPluginCallback<EnvelopeOptions> = (app, options, done) => {
 }
 
 function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const fault = toFault(error)
+  const { fault: reshape = asItIs } = request.routeOptions.config
+  const fault = reshape(toFault(error))
   if (fault.status === 503) request.log.warn({ err: error }, fault.message)
   else if (fault.status >= 500) request.log.error({ err: error }, fault.message)
   else request.log.debug({ err: error }, fault.message)
   if (!request.raw.complete && reply.getHeader('connection') === 'close') lingerAfterAnswer(request.raw.socket)
   return sendFault(request, reply, fault)
 }
+
+const asItIs = (fault: Fault) => fault
 
 /**
  * As an `onRequest` hook of the 404 context it runs after the hooks of all plugins, and before a body that nobody wants
@@ -66,5 +80,6 @@ function warnWithoutServerOptions(app: FastifyInstance): void {
   )
 }
 
+export type { Fault }
 export const envelopePlugin = fp(plugin, { name: 'envelope', fastify: '5.x' })
 export default envelopePlugin

@@ -9,14 +9,14 @@ export const problemType = 'application/problem+json'
 
 /** Answers with the fault: in the shape that `Accept` prefers, and never to be stored (some statuses are by default). */
 export function sendFault(request: FastifyRequest, reply: FastifyReply, fault: Fault): FastifyReply {
-  const asProblem = prefersProblem(request.raw)
   if (fault.headers) reply.headers(fault.headers)
   if (fault.status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1')
   // RFC 9110 §15.5.2: a 401 names a challenge.
   if (fault.status === 401 && !reply.hasHeader('www-authenticate')) reply.header('www-authenticate', 'Bearer')
+  reply.code(fault.status).header('cache-control', 'no-store')
+  if (fault.body) return reply.type(jsonType).send(JSON.stringify(fault.body))
+  const asProblem = prefersProblem(request.raw)
   return reply
-    .code(fault.status)
-    .header('cache-control', 'no-store')
     .header('vary', varyOnAccept(reply.getHeader('vary')))
     .type(asProblem ? problemType : jsonType)
     .send(asProblem ? problemBody(fault, request.id) : errorBody(fault, request.id))

@@ -5,12 +5,12 @@ import { signUp, startApp } from '../support/app.ts'
 t.test('the token endpoint speaks RFC 6749', async (t) => {
   const app = await startApp(t)
   const user = await signUp(app)
-  const post = (parameters: Record<string, string> | string, headers: Record<string, string> = {}) =>
+  const post = (parameters: Record<string, string>, headers: Record<string, string> = {}) =>
     app.inject({
       method: 'POST',
       url: '/api/v1/auth/token',
       headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
-      payload: typeof parameters === 'string' ? parameters : new URLSearchParams(parameters).toString()
+      payload: new URLSearchParams(parameters).toString()
     })
   const password = { grant_type: 'password', username: user.email, password: user.password }
 
@@ -42,10 +42,7 @@ t.test('the token endpoint speaks RFC 6749', async (t) => {
     ['an unknown refresh token', { grant_type: 'refresh_token', refresh_token: 'rt_x' }, 'invalid_grant'],
     ['a missing parameter', { grant_type: 'password', username: 'x' }, 'invalid_request'],
     ['a missing grant type', { username: 'x' }, 'invalid_request'],
-    ['an unknown grant type', { grant_type: 'client_credentials' }, 'unsupported_grant_type'],
-    ['a repeated parameter', 'grant_type=password&grant_type=password', 'invalid_request'],
-    ['NUL', 'grant_type=password&username=a%00b&password=x', 'invalid_request'],
-    ['malformed UTF-8', 'grant_type=password&username=%ff%fe&password=x', 'invalid_request']
+    ['an unknown grant type', { grant_type: 'client_credentials' }, 'unsupported_grant_type']
   ] as const) {
     await t.test(`${title} is ${error}`, async (t) => {
       const answer = await post(parameters)
@@ -55,18 +52,6 @@ t.test('the token endpoint speaks RFC 6749', async (t) => {
       t.equal(answer.headers['cache-control'], 'no-store')
     })
   }
-
-  await t.test('JSON is refused, and what is no body at all', async (t) => {
-    const answer = await app.inject({ method: 'POST', url: '/api/v1/auth/token', payload: password })
-    t.equal(answer.statusCode, 415)
-    t.equal(answer.headers['cache-control'], 'no-store')
-    for (const payload of ['', '&', '=', 'grant_type']) {
-      const empty = await post(payload)
-      t.match([empty.statusCode, empty.json().error], [400, 'invalid_request'], JSON.stringify(payload))
-    }
-    const bare = await app.inject({ method: 'POST', url: '/api/v1/auth/token' })
-    t.match([bare.statusCode, bare.json().error], [400, 'invalid_request'])
-  })
 
   await t.test('a strict OAuth client takes the answers and understands the errors', async (t) => {
     const issuer = await app.listen({ port: 0, host: '127.0.0.1' })

@@ -3,10 +3,11 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import envelope, { serverOptions } from '../../../plugins/envelope/index.ts'
+import envelope, { type Fault, serverOptions } from '../../../plugins/envelope/index.ts'
 import {
   envelope as envelopeOf,
   errors,
+  errorsAs,
   Message,
   PageQuery,
   page,
@@ -70,6 +71,23 @@ t.test('every operation documents the answers of the framework beside its own', 
 
   t.equal((await app.inject({ method: 'HEAD', url: '/1' })).statusCode, 200)
   t.equal((await app.inject('/hidden')).statusCode, 200)
+})
+
+t.test('a route that tells errors in a shape of its own documents that one, and none of ours', async (t) => {
+  const app = await startApp(t)
+  const Refusal = Type.Object({ error: Type.String() }, { $id: 'Refusal' })
+  app.addSchema(Refusal)
+  const config = { fault: ({ status }: Fault) => ({ status, error_code: 'X', message: 'x', body: { error: 'x' } }) }
+  const schema = { body: Todo, response: { 200: Message, ...errorsAs(Refusal, 400, 429) } }
+  app.post('/', { config, schema }, async () => success('Done', null))
+  await app.ready()
+
+  // As above.
+  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, Operation>> }
+  const responses = paths['/']?.post?.responses ?? {}
+  t.same(Object.keys(responses), ['200', '400', '429'])
+  t.same(responses['400']?.content, { 'application/json': { schema: { $ref: '#/components/schemas/Refusal' } } })
+  t.match(responses['429'], { description: 'A limit is used up', headers: { 'Retry-After': {} } })
 })
 
 t.test('a page carries its members beside the array, and its query has bounds', async (t) => {

@@ -89,8 +89,14 @@ export const TokenResponse = Type.Object(
 /** RFC 6749 §5.2. */
 export const TokenError = Type.Object(
   {
-    error: StringEnum(['invalid_request', 'invalid_client', 'invalid_grant', 'unsupported_grant_type']),
-    error_description: Type.Optional(text(200))
+    error: StringEnum([
+      'invalid_request',
+      'invalid_grant',
+      'unsupported_grant_type',
+      'temporarily_unavailable',
+      'server_error'
+    ]),
+    error_description: text(1000)
   },
   { $id: 'TokenError', description: 'RFC 6749 §5.2' }
 )

@@ -1,8 +1,8 @@
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyError } from 'fastify'
 import type { SignInRules } from '../../../../db/rights.ts'
-import { errors } from '../../../../plugins/envelope/schema.ts'
+import type { Fault } from '../../../../plugins/envelope/index.ts'
+import { errorsAs } from '../../../../plugins/envelope/schema.ts'
 import { InvalidTokenRequest, UnsupportedGrantType } from './errors.ts'
 import { refresh } from './refresh.ts'
 import { TokenError, TokenRequest, TokenResponse } from './schema.ts'
@@ -10,33 +10,27 @@ import { signIn } from './sign-in.ts'
 
 /** `POST /auth/token`: the OAuth 2.0 token endpoint, bare as RFC 6749 wants it. */
 const token: FastifyPluginAsyncTypebox<SignInRules> = async (app, { requireVerifiedEmail }) => {
+  app.addSchema(TokenError)
   app.removeAllContentTypeParsers()
   await app.register(formbody, { bodyLimit: 16_384, parser: parseForm })
 
   app.post(
     '/token',
     {
-      config: { auth: 'public' },
+      config: { auth: 'public', fault: oauthFault },
       bodyLimit: 16_384,
       schema: {
         operationId: 'createToken',
         tags: ['auth'],
         summary: 'OAuth 2.0 token',
         description:
-          'The `password` and `refresh_token` grants of RFC 6749 for OAuth clients and the Authorize button; never sets cookies. Clients are public: client credentials are ignored. A client that is locked out gets a 429 as everywhere else: RFC 6749 has no error code for it.',
+          'The `password` and `refresh_token` grants of RFC 6749 for OAuth clients and the Authorize button; never sets cookies. Clients are public: client credentials are ignored. Every error has the body of §5.2; where that has no code for it, `temporarily_unavailable` (429, 503) and `server_error` (500) of §4.1.2.1. Only what is no valid HTTP is answered as everywhere, as it reaches no route.',
         consumes: ['application/x-www-form-urlencoded'],
         body: TokenRequest,
-        response: { 200: TokenResponse, 400: TokenError, ...errors(429) }
+        response: { 200: TokenResponse, ...errorsAs(TokenError, 400, 413, 415, 429, 500, 503, 'default') }
       },
       onRequest: async (_request, reply) => {
         reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
-      },
-      errorHandler: (error: FastifyError, _request, reply) => {
-        const code = oauthError(error)
-        if (code === undefined) throw error
-        reply
-          .code(400)
-          .send({ error: code, error_description: error.validation ? 'The request is malformed' : error.message })
       }
     },
     async (request) => {
@@ -60,10 +54,14 @@ const token: FastifyPluginAsyncTypebox<SignInRules> = async (app, { requireVerif
   )
 }
 
-/** RFC 6749 appendix B: UTF-8, percent-encoded. A repeated parameter becomes a list, which the schema refuses. */
+/**
+ * RFC 6749 appendix B: UTF-8, percent-encoded. A parameter without a value counts as omitted (§3.2), a repeated one becomes
+ * a list, which the schema refuses.
+ */
 function parseForm(text: string): Record<string, string | string[]> {
   const form: Record<string, string | string[]> = Object.create(null)
   for (const [name, value] of new URLSearchParams(text)) {
+    if (value === '') continue
     const before = form[name]
     form[name] = before === undefined ? value : [...[before].flat(), value]
   }
@@ -80,15 +78,25 @@ function isPlainText(text: string): boolean {
   }
 }
 
-/** Told to who knows the password. */
-const REFUSED = new Set(['ACCOUNT_INACTIVE', 'EMAIL_NOT_VERIFIED'])
+/** The statuses that §5.2 has one for: 400. */
+const REFUSED = [401, 403, 422]
 
-/** The error code of RFC 6749 §5.2 for what went wrong, if it is the client's fault. */
-function oauthError(error: FastifyError) {
-  if (error.code === 'UNSUPPORTED_GRANT_TYPE') return 'unsupported_grant_type'
-  if (error.statusCode === 401 || REFUSED.has(error.code)) return 'invalid_grant'
-  if (error.validation || error.statusCode === 400) return 'invalid_request'
-  return undefined
+function oauthFault(fault: Fault): Fault {
+  const { status, message, errors } = fault
+  const error_description = errors?.map((error) => `${error.field} ${error.message}`).join(', ') ?? message
+  return {
+    ...fault,
+    status: REFUSED.includes(status) ? 400 : status,
+    body: { error: oauthError(fault), error_description }
+  }
+}
+
+/** RFC 6749 §5.2; it knows only faults of the client, so §4.1.2.1 helps out. */
+function oauthError({ status, error_code }: Fault) {
+  if (error_code === 'UNSUPPORTED_GRANT_TYPE') return 'unsupported_grant_type'
+  if (status === 401 || status === 403) return 'invalid_grant'
+  if (status === 409 || status === 429 || status === 503) return 'temporarily_unavailable'
+  return status < 500 ? 'invalid_request' : 'server_error'
 }
 
 export default token
