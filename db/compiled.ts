@@ -58,7 +58,7 @@ export function compiled<DB, Values extends object, Row>(
 
   function compile(db: Kysely<DB>) {
     // Any property of it is a placeholder: the query builder passes parameters on without looking at them.
-    const placeholders = new Proxy({}, { get: (_, name) => new Placeholder(String(name)) }) as Values
+    const placeholders = new Proxy({}, { get: (_, name) => new Placeholder(String(name)), ownKeys: refuse }) as Values
     const query = build(db, placeholders).compile()
     if (shortRead) assertShortRead(query)
     const marks = { ...(shortRead && { [SHORT_READ]: true }), ...(replan && { [REPLAN]: true }) }
@@ -74,6 +74,11 @@ export function compiled<DB, Values extends object, Row>(
       return row
     }
   }
+}
+
+/** Spread, or as a whole condition, they would be none: every row. */
+function refuse(): never {
+  throw new TypeError('A compiled query takes its values one by one, by their names')
 }
 
 function binder<Values extends object>(parameters: ReadonlyArray<unknown>): (values: Values) => unknown[] {

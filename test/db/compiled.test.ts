@@ -105,6 +105,16 @@ t.test('compiled queries', async (t) => {
     await t.rejects(select.execute(db, {}), { message: 'The query needs a value for id' })
   })
 
+  t.test('values that are not named one by one are an error, not a condition that is always true', async (t) => {
+    const select = compiled((db: Kysely<Tables & Scribbles>, values: { id: number }) =>
+      db
+        .selectFrom('scribbles')
+        .select('id')
+        .where((eb) => eb.and(values))
+    )
+    await t.rejects(select.execute(db, { id: 1 }), { message: /^A compiled query takes its values one by one/ })
+  })
+
   t.test('only a select without locks is a short read', async (t) => {
     const locking = compiled(
       (db: Kysely<Tables & Scribbles>, _: object) => db.selectFrom('scribbles').select('id').forUpdate(),
