@@ -9,15 +9,16 @@ const usage = `Usage: npm run new:resource -- <name> <field:type> … [--public]
        npm run new:resource -- <name> --remove
 Writes migration, types, schema, queries, routes and tests of a resource that belongs to users. Overwrites nothing.
 
-  <name>      singular, in snake_case: blog_post
+  <name>      singular, in snake_case, without digits, at most 40 characters: blog_post
   types       string, text, integer, number, boolean, datetime, uuid, 'enum(a,b)'; a ? at the end admits null
   --public    anybody may read it; only owners write
   --remove    takes it out again
+  --help      shows this
 
 Example: npm run new:resource -- note title:string done:boolean 'due_at:datetime?'`
 
 const afterRemoving = `
-Where its migration was applied, \`npm run migrate -- down\` had to come first; otherwise drop its table by hand.`
+Where its migration was applied, \`npm run migrate -- down\` had to come first; otherwise drop its table and its permissions by hand.`
 
 const next = (path: string) => `
 Next:
@@ -28,8 +29,16 @@ Next:
 await main(usage, async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { public: { type: 'boolean', default: false }, remove: { type: 'boolean', default: false } }
+    options: {
+      help: { type: 'boolean', default: false },
+      public: { type: 'boolean', default: false },
+      remove: { type: 'boolean', default: false }
+    }
   })
+  if (values.help) {
+    console.log(usage)
+    return 0
+  }
   const [name, ...fields] = positionals
   if (name === undefined) throw new UsageError('The name of the resource is missing')
   const names = readNames(name)

@@ -10,12 +10,17 @@ import { test } from './test-template.ts'
 /**
  * Writes a resource into the project below `root` and returns the files it wrote and changed.
  *
- * @throws before anything is written, when one of its files is there
+ * @throws before anything is written, when one of its files or names is there
  */
 export async function addResource(root: string, resource: Resource): Promise<string[]> {
-  const { path, plural } = resource.names
+  const { singular, path, plural, type, types } = resource.names
   const present = filesOf(root, resource.names)
   if (present.length > 0) throw new Error(`Nothing was written, these are there already: ${present.join(', ')}`)
+  const clash = new RegExp(
+    `"(?:(?:create|get|update|delete)${type}|list${types}|#/components/schemas/${type}(?:Create|Update)?)"`
+  )
+  if (clash.test(readFileSync(join(root, 'openapi.json'), 'utf8')))
+    throw new Error(`Nothing was written, the API has something called ${singular} already`)
   const last = (await listMigrations(join(root, 'db/migrations'))).at(-1)?.name.slice(0, 4) ?? '0000'
   const files = {
     [`db/migrations/${String(Number(last) + 1).padStart(4, '0')}_${plural}.ts`]: migration(resource),

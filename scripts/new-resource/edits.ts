@@ -1,5 +1,5 @@
 import type { Names } from './names.ts'
-import { type Resource, tableType } from './templates.ts'
+import { permissions, type Resource, tableType } from './templates.ts'
 import { matrixRows, worldRow } from './test-template.ts'
 
 /** A file that knows of every resource: how one gets in, and how it gets out again. */
@@ -25,6 +25,11 @@ export const edits: Edit[] = [
       )
   },
   {
+    file: 'db/permissions.ts',
+    add: (text, resource) => after(text, 'export const permissionCodes = [\n', `  ...[${permissions(resource)}],\n`),
+    remove: (text, { singular }) => without(text, `  \\.{3}\\[\\s*'create:${singular}:me',[^\\]]*\\],\\n`)
+  },
+  {
     file: 'src/docs-options.ts',
     add: (text, { names: { plural, types } }) =>
       before(text, "    { name: 'service',", `    { name: '${plural}', description: '${types}' },\n`),
@@ -42,11 +47,7 @@ export const edits: Edit[] = [
       )
     },
     remove: (text, { singular, path }) =>
-      without(
-        text,
-        `  ${singular}_id: string\\n`,
-        `(  '[A-Z]+ /api/v1/${path}[/'].*\\n(    .*\\n)*( +\\}\\)?,\\n)?)+\\n`
-      )
+      without(text, `  ${singular}_id: string\\n`, `(  '[A-Z]+ /api/v1/${path}[/'].*\\n(    .*\\n)*( +[})]+,\\n)?)+\\n`)
   },
   {
     file: 'test/support/world.ts',
@@ -66,6 +67,7 @@ export const edits: Edit[] = [
 
 /** The tables of `Database` are in the order of the alphabet. */
 function sortedIn(text: string, entry: string): string {
+  refuseTwice(text, entry)
   const [head = '', rest = ''] = text.split(/(?<=export interface Database \{\n)/)
   const [entries = '', tail = ''] = rest.split(/(?=^\}\n)/m, 2)
   const sorted = [...entries.split(/(?<=\n)/), entry].sort()
@@ -73,12 +75,18 @@ function sortedIn(text: string, entry: string): string {
   return head + sorted.join('') + rest.slice(entries.length)
 }
 
-const after = (text: string, anchor: string, added: string) => replaced(text, anchor, anchor + added)
-const before = (text: string, anchor: string, added: string) => replaced(text, anchor, added + anchor)
+const after = (text: string, anchor: string, added: string) => replaced(text, anchor, added, anchor + added)
+const before = (text: string, anchor: string, added: string) => replaced(text, anchor, added, added + anchor)
 
-function replaced(text: string, anchor: string, by: string): string {
+function replaced(text: string, anchor: string, added: string, by: string): string {
+  refuseTwice(text, added)
   if (!text.includes(anchor)) throw new Error(`"${anchor.trim()}" is not there any more: add the resource by hand`)
   return text.replace(anchor, () => by)
+}
+
+function refuseTwice(text: string, added: string) {
+  if (text.includes(added))
+    throw new Error(`Nothing was written, "${added.trim()}" is there already: take another name`)
 }
 
 const without = (text: string, ...patterns: string[]) =>

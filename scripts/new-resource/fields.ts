@@ -70,6 +70,9 @@ function readField(text: string): Field {
   const [, name = '', kindName = '', list, mark] = /^([a-z][a-z0-9_]*):([a-z]+)(?:\(([^)]*)\))?(\?)?$/.exec(text) ?? []
   if (name === '') throw new UsageError(`"${text}" is no field: write name:type, with ? at the end if it may be null`)
   if (taken.has(name)) throw new UsageError(`Every resource has ${name} already`)
+  if (name.length > 63) throw new UsageError(`${name} is too long: PostgreSQL’s names end after 63 characters`)
+  if (name.endsWith('_id') && /^(integer|number)$/.test(kindName))
+    throw new UsageError(`${name} would be an id, and those are UUIDs: give it another name or the type uuid`)
   const isNullable = mark !== undefined
   const kind = kindName === 'enum' ? enumOf(name, list ?? '') : kinds[kindName]
   if (kind === undefined || (list !== undefined && kindName !== 'enum')) {
@@ -81,7 +84,7 @@ function readField(text: string): Field {
     ...(isFlag ? ['.defaultTo(false)'] : []),
     ...(kindName === 'enum'
       ? [
-          `.check(sql\`${name} in (${list
+          `.check(sql\`"${name}" in (${list
             ?.split(',')
             .map((value) => `'${value}'`)
             .join(', ')})\`)`

@@ -26,14 +26,22 @@ const reserved = new Set(
   `arguments await break case catch class const continue debugger default delete do else enum eval export extends false
   finally for function if implements import in instanceof interface let new null package private protected public return
   static super switch this throw true try typeof undefined var void while with yield
-  app caller columns db envelope errors own page params request reply routes sql status success trx`.split(/\s+/)
+  app caller columns db envelope errors location mine own page params refusal request reply routes sql status success trx
+  database transaction type deleted owner person plain world references
+  array boolean date iterator map math number object promise proxy reflect set string symbol`.split(/\s+/)
 )
 
 /** @throws UsageError when it is no name in snake_case, or one that would clash */
 export function readNames(name: string): Names {
-  if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name) || name.length > 40) {
-    throw new UsageError('A resource is named in the singular and in snake_case, such as blog_post')
-  }
+  // As operation ids, permission codes and audit actions admit it.
+  if (!/^[a-z]{2,}(_[a-z]{2,})*$/.test(name))
+    throw new UsageError(
+      `"${name}" is no name: write words of two or more letters a–z, joined by _, such as blog_post; digits do not fit`
+    )
+  if (name.length > 40)
+    throw new UsageError(
+      `${name} has ${name.length} characters: 40 are the most, as the audit log's actions admit no more`
+    )
   const plural = pluralOf(name)
   const camel = (text: string) => text.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
   const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
@@ -50,7 +58,7 @@ export function readNames(name: string): Names {
     words: words(plural)
   }
   if (reserved.has(names.variable) || reserved.has(names.variables))
-    throw new UsageError(`${name} means something already`)
+    throw new UsageError(`${name} means something already in what is written: take another name`)
   return names
 }
 

@@ -3,13 +3,14 @@ import type { Resource } from './templates.ts'
 /** The handlers, after the model of `routes/api/v1/todos`. */
 export function routes({ names, isPublic }: Resource): string {
   const { singular, plural, path, type, types, variable, variables, title, words } = names
-  const read = isPublic ? 'public' : 'required'
+  const may = (action: string) => `{ permission: '${action}:${singular}:me', apiKey: true }`
+  const read = isPublic ? `'public'` : may('read')
   const who = isPublic ? '' : ' of the caller'
   return `import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { Transaction } from 'kysely'
 import type { Database } from '../../../../db/types.ts'
-import { PreconditionFailed } from '../../../../plugins/conditional/errors.ts'
+import { absentOrChanged } from '../../../../plugins/conditional/errors.ts'
 import { NotFound } from '../../../../plugins/envelope/errors.ts'
 import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
 import { columns, list${types}, ${variables} } from './queries.ts'
@@ -22,11 +23,8 @@ const own = (caller: { user_id: number }, params: { ${singular}_id: string }) =>
 })
 
 /** Why an UPDATE found no row. */
-const absentOrChanged = async (
-  trx: Transaction<Database>,
-  mine: ReturnType<typeof own>,
-  ifMatch: object | undefined
-) => (ifMatch && (await ${variables}.exists(trx, mine)) ? new PreconditionFailed() : new NotFound('${title} not found'))
+const refusal = (trx: Transaction<Database>, mine: ReturnType<typeof own>, ifMatch: object | undefined) =>
+  absentOrChanged(ifMatch, () => ${variables}.exists(trx, mine), new NotFound('${title} not found'))
 
 export interface ${types}Options {
   /** Calls of one user a minute. */
@@ -40,7 +38,7 @@ const routes: FastifyPluginAsyncTypebox<${types}Options> = async (app, { perMinu
   app.post(
     '',
     {
-      config: { auth: 'required', limit: write, audit: '${singular}.created', idempotent: true, etag: 'row' },
+      config: { auth: ${may('create')}, limit: write, audit: '${singular}.created', idempotent: true, etag: 'row' },
       schema: {
         operationId: 'create${type}',
         tags: ['${plural}'],
@@ -63,7 +61,7 @@ const routes: FastifyPluginAsyncTypebox<${types}Options> = async (app, { perMinu
   app.get(
     '',
     {
-      config: { auth: '${read}', limit: read },
+      config: { auth: ${read}, limit: read },
       schema: {
         operationId: 'list${types}',
         tags: ['${plural}'],
@@ -80,7 +78,7 @@ const routes: FastifyPluginAsyncTypebox<${types}Options> = async (app, { perMinu
   app.get(
     '/:${singular}_id',
     {
-      config: { auth: '${read}', limit: read, etag: 'row' },
+      config: { auth: ${read}, limit: read, etag: 'row' },
       schema: {
         operationId: 'get${type}',
         tags: ['${plural}'],
@@ -100,7 +98,7 @@ const routes: FastifyPluginAsyncTypebox<${types}Options> = async (app, { perMinu
   app.patch(
     '/:${singular}_id',
     {
-      config: { auth: 'required', limit: write, audit: '${singular}.updated', etag: 'row', ifMatch: 'optional' },
+      config: { auth: ${may('update')}, limit: write, audit: '${singular}.updated', etag: 'row', ifMatch: 'optional' },
       schema: {
         operationId: 'update${type}',
         tags: ['${plural}'],
@@ -115,7 +113,7 @@ const routes: FastifyPluginAsyncTypebox<${types}Options> = async (app, { perMinu
       const { body } = await request.transaction(async (trx) => {
         const mine = own(request.caller, request.params)
         const ${variable} = await ${variables}.update(trx, { ...mine, ...request.ifMatch }, request.body, columns)
-        if (${variable} === undefined) throw await absentOrChanged(trx, mine, request.ifMatch)
+        if (${variable} === undefined) throw await refusal(trx, mine, request.ifMatch)
         return { status: 200, body: success('${title} updated successfully', ${variable}) }
       })
       return body
@@ -125,7 +123,7 @@ const routes: FastifyPluginAsyncTypebox<${types}Options> = async (app, { perMinu
   app.delete(
     '/:${singular}_id',
     {
-      config: { auth: 'required', limit: write, audit: '${singular}.deleted', ifMatch: 'optional' },
+      config: { auth: ${may('delete')}, limit: write, audit: '${singular}.deleted', ifMatch: 'optional' },
       schema: {
         operationId: 'delete${type}',
         tags: ['${plural}'],
@@ -139,7 +137,7 @@ const routes: FastifyPluginAsyncTypebox<${types}Options> = async (app, { perMinu
       await request.transaction(async (trx) => {
         const mine = own(request.caller, request.params)
         const deleted = await ${variables}.delete(trx, { ...mine, ...request.ifMatch })
-        if (deleted === 0) throw await absentOrChanged(trx, mine, request.ifMatch)
+        if (deleted === 0) throw await refusal(trx, mine, request.ifMatch)
         return { status: 204, body: null }
       })
       return reply.code(204).send(null)

@@ -9,21 +9,29 @@ export interface Resource {
   isPublic: boolean
 }
 
-export const migration = ({ names: { plural }, fields }: Resource) => `import { type Kysely, sql } from 'kysely'
-import { createResource } from '../resource.ts'
+/** The permissions that its routes ask for, as source text; what is public is read without one. */
+export const permissions = ({ names: { singular }, isPublic }: Omit<Resource, 'fields'>) =>
+  ['create', ...(isPublic ? [] : ['read']), 'update', 'delete'].map((action) => `'${action}:${singular}:me'`).join(', ')
+
+export const migration = ({ names, fields, isPublic }: Resource) => `import { type Kysely, sql } from 'kysely'
+import { addPermissions, createResource, removePermissions } from '../resource.ts'
+
+const permissions = [${permissions({ names, isPublic })}]
 
 export async function up(db: Kysely<unknown>): Promise<void> {
-  await createResource(db, '${plural}', (table) =>
+  await createResource(db, '${names.plural}', (table) =>
     table
       .addColumn('owner_id', 'bigint', (column) => column.notNull().references('users.id').onDelete('cascade'))
       ${fields.map(({ column }) => column).join('\n      ')}
       .addColumn('deleted_at', 'timestamptz')
   )
-  await sql\`create index ${plural}_owner on ${plural} (owner_id, id desc) where deleted_at is null\`.execute(db)
+  await sql\`create index ${names.plural}_owner on ${names.plural} (owner_id, id desc) where deleted_at is null\`.execute(db)
+  await addPermissions(db, permissions)
 }
 
 export async function down(db: Kysely<unknown>): Promise<void> {
-  await db.schema.dropTable('${plural}').execute()
+  await removePermissions(db, permissions)
+  await db.schema.dropTable('${names.plural}').execute()
 }
 `
 

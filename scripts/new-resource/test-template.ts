@@ -8,7 +8,7 @@ export function test({ names, fields, isPublic }: Resource): string {
   const refused = fields.map(({ name, samples }) => `{ ${name}: ${samples[2]} }`)
   return `import t from 'tap'
 import { startApp } from '../support/app.ts'
-import { person } from '../support/people.ts'
+import { caller, keyOf, person } from '../support/people.ts'
 
 const app = await startApp(t)
 const owner = await person(app)
@@ -48,6 +48,21 @@ t.test('what belongs to another ${isPublic ? 'is read by all and changed by none
   t.equal((await other.as.get('/${path}')).json().total_count, ${isPublic ? 1 : 0})
 })
 
+t.test('roles and scopes decide, and who is refused is told what is missing', async (t) => {
+  const guest = await person(app)
+  await app.db.deleteFrom('user_roles').where('user_id', '=', guest.user_id).execute()
+  const refused = await guest.as.post('/${path}', fields)
+  t.equal(refused.statusCode, 403, refused.body)
+  t.same(refused.json().missing, ['create:${singular}:me'])
+
+  const program = caller(app, (await keyOf(app, owner, ['create:${singular}:me'])).headers)
+  const created = await program.post('/${path}', fields)
+  t.equal(created.statusCode, 201, created.body)
+  const path = \`/${path}/\${created.json().data.id}\`
+  t.same((await program.delete(path)).json().missing, ['delete:${singular}:me'])
+  t.equal((await owner.as.delete(path)).statusCode, 204, 'it was still there')
+})
+
 t.test('what a field does not admit is refused', async (t) => {
   for (const wrong of [${refused.join(', ')}, { ${singular}_id: 1 }, { owner_id: 1 }]) {
     const answer = await owner.as.post('/${path}', { ...fields, ...wrong })
@@ -62,11 +77,11 @@ export function matrixRows({ names: { singular, path }, fields, isPublic }: Reso
     `  '${method} /api/v1/${path}${suffix}': ${verdict},\n`
   const one = `/{${singular}_id}`
   return [
-    row('GET', '', isPublic ? 'all(200)' : 'self(200)'),
-    row('POST', '', `self(201, ${sampleOf(fields, 0)})`),
-    row('GET', one, isPublic ? 'all(200)' : 'own(200)'),
-    row('PATCH', one, `own(200, ${sampleOf(fields.slice(0, 1), 1)})`),
-    row('DELETE', one, 'own(204)')
+    row('GET', '', isPublic ? 'all(200)' : 'keyed(self(200))'),
+    row('POST', '', `keyed(self(201, ${sampleOf(fields, 0)}))`),
+    row('GET', one, isPublic ? 'all(200)' : 'keyed(own(200))'),
+    row('PATCH', one, `keyed(own(200, ${sampleOf(fields.slice(0, 1), 1)}))`),
+    row('DELETE', one, 'keyed(own(204))')
   ].join('')
 }
 

@@ -26,6 +26,7 @@ const operations = () => Object.keys(JSON.parse(readFileSync(join(folder, 'opena
 
 t.test('new resources pass every check and their tests in both modes, and leave git clean when removed', async (t) => {
   const before = operations()
+  const longest = 'inspection_of_the_equipment_and_supplies'
   const everyType = [
     'title:string',
     'body:text?',
@@ -33,24 +34,30 @@ t.test('new resources pass every check and their tests in both modes, and leave 
     'score:number?',
     'due_at:datetime?',
     'ref:uuid',
-    'kind:enum(a,b)'
+    'kind:enum(a,b)',
+    'order:enum(up,down)?'
   ]
   t.match(await script('new-resource.ts', 'note', 'title:string', 'done:boolean', 'due_at:datetime?'), { code: 0 })
   t.match(await script('new-resource.ts', 'field_report', ...everyType, '--public'), { code: 0 })
+  t.match(await script('new-resource.ts', longest, 'title:string', 'size:integer?'), { code: 0 })
   t.match(await script('new-resource.ts', 'note', 'title:string'), { code: 1 }, 'not twice')
-  t.equal(operations(), before + 4, 'openapi.json grew by two paths each')
+  t.equal(operations(), before + 6, 'openapi.json grew by two paths each')
 
   t.match(await runTool('@biomejs/biome', ['check', '--error-on-warnings', '.'], options), { code: 0 })
   t.match(await runTool('typescript', ['-p', 'tsconfig.json'], options), { code: 0 })
   t.match(await script('house.ts'), { code: 0 })
   t.match(await script('openapi.ts', '--check'), { code: 0 })
   t.match(await script('schema-docs.ts', '--check'), { code: 0 })
-  const tests = ['test/routes/notes', 'test/routes/field-reports', 'test/src/routes', 'test/db/migrate']
+  const general = ['routes', 'mass-assignment', 'preconditions'].map((name) => `test/src/${name}`)
+  const own = ['test/routes/notes', 'test/routes/field-reports', 'test/routes/inspection']
+  const tests = [...own, ...general, 'test/routes/roles', 'test/db/migrate']
   for (const mode of ['embedded', 'services']) {
     const { code, stdout } = await script('test.ts', '--mode', mode, ...tests)
     t.equal(code, 0, `${mode}: ${stdout}`)
   }
 
-  for (const name of ['note', 'field_report']) t.match(await script('new-resource.ts', name, '--remove'), { code: 0 })
+  for (const name of ['note', 'field_report', longest]) {
+    t.match(await script('new-resource.ts', name, '--remove'), { code: 0 })
+  }
   t.equal(git('status', '--porcelain'), '')
 })
