@@ -157,6 +157,23 @@ t.test('C03: what becomes of an item, everybody reads at once, alone and in the 
   await expect(title, false, 'deleted')
 })
 
+t.test('C03: the list of todos has what was created, and not what was deleted', async (t) => {
+  const ana = await person(app)
+  const list = async () => (await ana.as.get('/todos')).json().data.map(({ title }: { title: string }) => title)
+  t.same([await list(), await list()], [[], []])
+  const url = (await ana.as.post('/todos', { title: 'Milk' })).headers.location ?? ''
+  t.same([await list(), await list()], [['Milk'], ['Milk']])
+  await ana.as.delete(url.replace('/api/v1', ''))
+  t.same(await list(), [])
+})
+
+t.test('C03: posts go with a name that an administrator changes', async (t) => {
+  const [admin, ana] = [await administrator(app), await author(1)]
+  for (const url of [ana.url, ...ana.urls, ana.url, ...ana.urls]) t.equal((await ask(url)).status, 200)
+  t.equal((await admin.as.patch(`/users/${ana.id}`, { username: `${ana.username.slice(0, 8)}adm` })).statusCode, 200)
+  for (const url of [ana.url, ...ana.urls]) t.equal((await ask(url)).status, 404)
+})
+
 t.test('C03: items go with an account that is deleted for good', async (t) => {
   const admin = await administrator(app)
   const ways = [

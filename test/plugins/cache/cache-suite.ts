@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { CacheOptions, CacheStore } from '../../../plugins/cache/index.ts'
 import { type Host, startHost } from './host.ts'
@@ -113,6 +114,25 @@ export function cacheSuite(t: Test, stores: Stores): void {
     await get('/users/ana/posts')
     for (const tag of ['*', '', 't:*', 'epoch', 'user:*', '{user}_posts']) await app.cache.invalidate(tag)
     t.equal((await get('/users/ana/posts')).result, 'HIT')
+  })
+
+  t.test('C04: who asks after a change does not get what the slow reader brings meanwhile', async (t) => {
+    const { get, write, gate } = await start(t)
+    const held = Promise.withResolvers<void>()
+    const entered = Promise.withResolvers<void>()
+    gate.wait = () => {
+      entered.resolve()
+      return held.promise
+    }
+    const slow = get('/users/ana/posts')
+    await entered.promise
+    gate.wait = async () => undefined
+    await write('PATCH', '/users/ana/posts/1', { text: 'changed' })
+    const after = get('/users/ana/posts')
+    await sleep(50)
+    held.resolve()
+    t.match((await slow).body, 'second')
+    t.match((await after).body, 'changed')
   })
 
   t.test('C05: 500 parallel misses run the handler once', async (t) => {

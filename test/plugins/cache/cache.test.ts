@@ -10,6 +10,14 @@ cacheSuite(t, async () => {
   return [store, store]
 })
 
+t.test('the tags of a kept answer live as long as it does', async (t) => {
+  const clock = { ms: 0 }
+  const { get } = await startHost(t, { store: memoryStore({ now: () => clock.ms }) })
+  await get('/users/ana/posts')
+  clock.ms = 40_000
+  t.equal((await get('/users/ana/posts')).result, 'HIT')
+})
+
 t.test('a configuration that cannot work stops the start with the name of the route', async (t) => {
   interface Route {
     method?: string

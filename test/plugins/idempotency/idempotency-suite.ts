@@ -61,6 +61,8 @@ export async function idempotencySuite(t: Test, database: OpenDatabase): Promise
     t.equal(elsewhere.headers['idempotency-replayed'], undefined)
     t.equal((await post(headers, 'k', 'x', '/lists/1')).statusCode, 201)
     t.equal((await post(headers, 'k', 'x', '/lists/2')).statusCode, 422, 'parameters are part of the request')
+    t.equal((await post(headers, 'q', 'x', '/notes?to=1')).statusCode, 201)
+    t.equal((await post(headers, 'q', 'x', '/notes?to=2')).statusCode, 422, 'and so is the query')
   })
 
   t.test('I05: what is no key is refused before anything happens', async (t) => {
@@ -101,6 +103,34 @@ export async function idempotencySuite(t: Test, database: OpenDatabase): Promise
       t.equal(retry.statusCode, 201)
       t.equal(retry.headers['idempotency-replayed'], undefined)
     }
+  })
+
+  t.test('I05: a refusal that a handler returns is not kept either', async (t) => {
+    const headers = newUser()
+    gate.status = 409
+    t.equal((await post(headers, 'k')).statusCode, 409)
+    gate.status = 201
+    const retry = await post(headers, 'k')
+    t.equal(retry.statusCode, 201)
+    t.equal(retry.headers['idempotency-replayed'], undefined)
+  })
+
+  t.test('I02: the key of a request that runs is in the way of nobody else, and of no other route', async (t) => {
+    const headers = newUser()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const entered = Promise.withResolvers<void>()
+    gate.wait = () => {
+      entered.resolve()
+      return promise
+    }
+    const first = post(headers, 'k')
+    await entered.promise
+    gate.wait = () => Promise.resolve()
+    const others = Promise.all([post(newUser(), 'k'), post(headers, 'k', 'tea', '/required')])
+    // The embedded database runs one transaction after another.
+    if (database.kind === 'postgres') await others
+    resolve()
+    for (const { statusCode } of [await first, ...(await others)]) t.equal(statusCode, 201)
   })
 
   t.test('I01: while the first request runs, another one has no effect', async (t) => {
@@ -147,7 +177,7 @@ export async function idempotencySuite(t: Test, database: OpenDatabase): Promise
 
 /** Routes that write notes; the gate lets a test hold them up or fail them. */
 function addRoutes(app: FastifyInstance) {
-  const gate = { fail: 0, wait: () => Promise.resolve() }
+  const gate = { fail: 0, status: 201, wait: () => Promise.resolve() }
   const routes = { '/notes': true, '/required': 'required', '/lists/:list': true } as const
   for (const [url, idempotent] of Object.entries(routes)) {
     app.post<{ Body: { text: unknown } }>(url, { config: { idempotent } }, async (request, reply) => {
@@ -156,7 +186,7 @@ function addRoutes(app: FastifyInstance) {
           insert into notes (text) values (${JSON.stringify(request.body.text)}) returning id`.execute(trx)
         await gate.wait()
         if (gate.fail > 0) throw Object.assign(new Error('failed on purpose'), { statusCode: gate.fail })
-        return { status: 201, body: { id: rows[0]?.id }, location: `/notes/${rows[0]?.id}` }
+        return { status: gate.status, body: { id: rows[0]?.id }, location: `/notes/${rows[0]?.id}` }
       })
       return reply.code(status).header('location', location).send(body)
     })
