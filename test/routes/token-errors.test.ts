@@ -53,6 +53,7 @@ t.test('whatever is wrong with a token request, the answer is an OAuth error', a
     ['a length that is not the true one', post(`${password}x`, { 'content-length': '5' }), 400],
     ['broken percent encoding', post(`${password}%zz`), 400],
     ['malformed UTF-8', post(`${password}%ff%fe`), 400],
+    ['malformed UTF-8 as it is', post(Buffer.from(`${password}\xc0`, 'latin1')), 400],
     ['half a surrogate pair', post(`${password}%ed%a0%80`), 400],
     ['NUL', post(`${password}%00`), 400],
     ['NUL as it is', post(`${password}\0`), 400],

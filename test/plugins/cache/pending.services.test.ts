@@ -30,11 +30,21 @@ t.test('an invalidation that came too late is written soon, although the breaker
   await late
   posts.set('ana', ['second'])
   t.equal(store.pending?.(), 1)
-  while (store.pending?.() !== 0) {
-    t.match((await get('/users/ana/posts')).body, 'second', 'what it concerns is not read here until then')
-    await sleep(10)
-  }
+  await untilWritten(store)
   t.equal(redisGuard.stats().opened, 0)
+  t.match(await get('/users/ana/posts'), { result: 'MISS', body: /second/ })
+})
+
+t.test('what a full Redis refused to write is not read from it, though it answers', async (t) => {
+  const { own, redisGuard, store, app, get, posts } = await start(t)
+  await own.command('CONFIG', 'SET', 'maxmemory', 1)
+  await app.cache.invalidate('user:ana:posts')
+  posts.set('ana', ['second'])
+  t.equal(redisGuard.state, 'closed')
+  t.match(await get('/users/ana/posts'), { result: 'BYPASS', body: /second/ })
+  await own.command('CONFIG', 'SET', 'maxmemory', 0)
+  await untilWritten(store)
+  await untilClosed(redisGuard)
   t.match(await get('/users/ana/posts'), { result: 'MISS', body: /second/ })
 })
 

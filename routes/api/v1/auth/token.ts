@@ -69,8 +69,12 @@ function parseForm(text: string): Record<string, string | string[]> {
   return form
 }
 
-/** Neither malformed UTF-8, which would be read as something else, nor NUL, which no text column holds. */
+/**
+ * Neither malformed UTF-8, which would be read as something else, nor NUL, which no text column holds. Bytes that are not
+ * percent-encoded have been read by now: U+FFFD stands for what could not be.
+ */
 function isPlainText(text: string): boolean {
+  if (text.includes('\ufffd')) return false
   try {
     return !decodeURIComponent(text).includes('\0')
   } catch {
