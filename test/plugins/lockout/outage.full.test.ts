@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { redisStore } from '../../../plugins/lockout/index.ts'
 import { createRedis, type Guard, guard } from '../../../plugins/redis/index.ts'
@@ -22,6 +23,14 @@ async function connect(t: Test, address: { url: string } | { nodes: string[] }):
   return redisGuard
 }
 
+const answers = (redisGuard: Guard) =>
+  redisGuard
+    .call((client) => client.ping())
+    .then(
+      () => true,
+      () => false
+    )
+
 const outages: Record<string, (own: OwnRedis) => Promise<void>> = {
   killed: (own) => own.kill(),
   frozen: async (own) => own.freeze(),
@@ -45,15 +54,16 @@ for (const [state, breakIt] of Object.entries(outages)) {
     }
     t.comment(`answers in ${tookMs.join(', ')} ms`)
     t.same(statusesInOutage, [...Array(5).fill(401), ...Array(15).fill(429)])
-    // Client, account and the settling of both are three waits at most, until the breaker opens.
-    t.ok(Math.max(...tookMs) < 3 * deadlineMs + 200)
+    // Client, account and the settling of both are several calls; only the first is waited for.
+    t.ok(Math.max(...tookMs) < deadlineMs + 200)
     t.same(await statuses(1, { ip: '192.0.2.10', secret: 'right' }), [200])
 
     if (state === 'frozen') own.thaw()
     else if (state === 'full') await own.command('CONFIG', 'SET', 'maxmemory', '0')
     else await own.start()
     const backAt = performance.now()
-    await untilClosed(redisGuard)
+    // Closed is not enough: the outage may have been too short to open the breaker.
+    while (!(await answers(redisGuard))) await sleep(5)
     t.comment(`closed ${Math.round(performance.now() - backAt)} ms after Redis was back`)
     t.ok(performance.now() - backAt < 2000)
     if (state !== 'killed') t.same(await statuses(2), [401, 429], 'what Redis knew still counts')
