@@ -6,8 +6,6 @@ import { isStaleStatement } from './errors.ts'
 import type { RunSingle } from './executor.ts'
 import { type Statements, toMarkedQuery } from './statements.ts'
 
-/** As Kysely opens a transaction without settings. */
-const BEGIN = 'begin'
 const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 
 /** A statement's outcome as Kysely expects it. */
@@ -22,20 +20,7 @@ export function kyselyPool(pool: pg.Pool, statements: Statements, echo: Echo | u
     let lost: Error | undefined
     let isStale = false
 
-    /** Leaves with the statement that follows, and nobody waits for its answer: what makes it fail, fails that one as well. */
-    function begin(sql: string): void {
-      const startedAt = performance.now()
-      const { stream } = client.connection
-      stream.cork()
-      client.query(sql, () => echo?.(sql, startedAt))
-      process.nextTick(() => stream.uncork())
-    }
-
     async function query(sql: string, parameters: ReadonlyArray<unknown>): Promise<unknown> {
-      if (sql === BEGIN) {
-        begin(sql)
-        return { command: 'BEGIN', rowCount: null, rows: [] }
-      }
       // A ROLLBACK after a silent connection would wait for the client's deadline once more.
       if (lost !== undefined) throw lost
       const startedAt = performance.now()

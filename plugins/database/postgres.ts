@@ -87,7 +87,7 @@ function openPool(options: PostgresOptions, config: pg.ClientConfig): pg.Pool {
     // The pool's only timeout is for waiting and connecting together; connecting gets its own.
     Client: class extends pg.Client {
       constructor() {
-        super({ ...config, pipeline: true })
+        super(config)
       }
     }
   })

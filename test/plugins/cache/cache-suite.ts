@@ -1,11 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
-import type { CacheOptions, CacheStore } from '../../../plugins/cache/index.ts'
+import type { CacheOptions } from '../../../plugins/cache/index.ts'
 import { type Host, startHost } from './host.ts'
-
-const USERS = ['ana', 'ben', 'cleo'] as const
-
-type Stores = (t: Test) => Promise<[CacheStore, CacheStore]>
+import { mixedRequests, type Stores, USERS } from './mixed-requests.ts'
 
 /** What the plugin promises with any store. `stores` gives those of two processes that share what they keep. */
 export function cacheSuite(t: Test, stores: Stores): void {
@@ -92,19 +89,13 @@ export function cacheSuite(t: Test, stores: Stores): void {
 
   t.test('C04: a slow reader does not bring back what was changed while it read', async (t) => {
     const { get, write, gate } = await start(t)
-    const held = Promise.withResolvers<void>()
-    const entered = Promise.withResolvers<void>()
-    gate.wait = () => {
-      entered.resolve()
-      return held.promise
-    }
+    const held = holdNext(gate)
     const slow = get('/users/ana/posts')
-    await entered.promise
-    gate.wait = async () => undefined
+    await held.entered
     await write('PATCH', '/users/ana/posts/1', { text: 'changed' })
     const after = await get('/users/ana/posts')
     t.match(after.body, 'changed', 'who asks after the change does not get, nor wait for, the old answer')
-    held.resolve()
+    held.release()
     t.match((await slow).body, 'second', 'the slow one has read before it')
     for (let i = 0; i < 3; i++) t.match((await get('/users/ana/posts')).body, 'changed')
   })
@@ -118,19 +109,13 @@ export function cacheSuite(t: Test, stores: Stores): void {
 
   t.test('C04: who asks after a change does not get what the slow reader brings meanwhile', async (t) => {
     const { get, write, gate } = await start(t)
-    const held = Promise.withResolvers<void>()
-    const entered = Promise.withResolvers<void>()
-    gate.wait = () => {
-      entered.resolve()
-      return held.promise
-    }
+    const held = holdNext(gate)
     const slow = get('/users/ana/posts')
-    await entered.promise
-    gate.wait = async () => undefined
+    await held.entered
     await write('PATCH', '/users/ana/posts/1', { text: 'changed' })
     const after = get('/users/ana/posts')
     await sleep(50)
-    held.resolve()
+    held.release()
     t.match((await slow).body, 'second')
     t.match((await after).body, 'changed')
   })
@@ -150,20 +135,15 @@ export function cacheSuite(t: Test, stores: Stores): void {
     clock.ms += 53_000
     t.equal((await get('/users/ana/posts')).result, 'HIT', 'entries live up to a tenth shorter')
     clock.ms += 8000
-    const held = Promise.withResolvers<void>()
-    const entered = Promise.withResolvers<void>()
-    gate.wait = () => {
-      entered.resolve()
-      return held.promise
-    }
+    const held = holdNext(gate)
     const leader = get('/users/ana/posts')
-    await entered.promise
+    await held.entered
     for (let i = 0; i < 5; i++) {
       const { result, body } = await get('/users/ana/posts')
       t.equal(result, 'STALE')
       t.match(body, 'second')
     }
-    held.resolve()
+    held.release()
     t.match(await leader, { result: 'MISS', body: /newer/ })
     t.match(await get('/users/ana/posts'), { result: 'HIT', body: /newer/ })
     t.equal(runs.get('/users/ana/posts'), 2)
@@ -255,23 +235,13 @@ export function cacheSuite(t: Test, stores: Stores): void {
   })
 }
 
-/** Three users, an anonymous one, and changes in between: never another's body. */
-export async function mixedRequests(t: Test, stores: Stores, count: number): Promise<void> {
-  const [store] = await stores(t)
-  const { get, app } = await startHost(t, { store })
-  let foreign = 0
-  let hits = 0
-  for (let sent = 0; sent < count; sent += 50) {
-    await Promise.all(
-      Array.from({ length: 50 }, async (_, i) => {
-        const user = [...USERS, undefined][(sent + i * 7) % 4]
-        if (i % 10 === 0) await app.cache.invalidate(`notes:${user ?? ''}`)
-        const { body, result } = await get('/note', user)
-        if (body !== JSON.stringify({ of: user ?? 'nobody' })) foreign++
-        if (result === 'HIT') hits++
-      })
-    )
+/** Holds up the next read that comes to the gate, and no later one. */
+function holdNext(gate: Host['gate']) {
+  const [entered, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  gate.wait = () => {
+    gate.wait = async () => undefined
+    entered.resolve()
+    return released.promise
   }
-  t.equal(foreign, 0)
-  t.ok(hits > count / 4, `${hits} of ${count} were hits`)
+  return { entered: entered.promise, release: released.resolve }
 }

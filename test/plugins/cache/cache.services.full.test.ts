@@ -3,8 +3,9 @@ import t, { type Test } from 'tap'
 import { type CacheStore, memoryStore } from '../../../plugins/cache/index.ts'
 import { redisUrl } from '../../support/mode.ts'
 import { type OwnRedis, startRedis, startRedisCluster } from '../../support/own-redis.ts'
-import { cacheSuite, mixedRequests } from './cache-suite.ts'
+import { cacheSuite } from './cache-suite.ts'
 import { startHost } from './host.ts'
+import { mixedRequests } from './mixed-requests.ts'
 import { connect, untilClosed } from './redis.ts'
 
 t.setTimeout(300_000)

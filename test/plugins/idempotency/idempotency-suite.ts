@@ -117,34 +117,22 @@ export async function idempotencySuite(t: Test, database: OpenDatabase): Promise
 
   t.test('I02: the key of a request that runs is in the way of nobody else, and of no other route', async (t) => {
     const headers = newUser()
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const entered = Promise.withResolvers<void>()
-    gate.wait = () => {
-      entered.resolve()
-      return promise
-    }
+    const [entered, release] = gate.holdNext()
     const first = post(headers, 'k')
-    await entered.promise
-    gate.wait = () => Promise.resolve()
+    await entered
     const others = Promise.all([post(newUser(), 'k'), post(headers, 'k', 'tea', '/required')])
     // The embedded database runs one transaction after another.
     if (database.kind === 'postgres') await others
-    resolve()
+    release()
     for (const { statusCode } of [await first, ...(await others)]) t.equal(statusCode, 201)
   })
 
   t.test('I01: while the first request runs, another one has no effect', async (t) => {
     const headers = newUser()
     const before = await countNotes()
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const entered = Promise.withResolvers<void>()
-    gate.wait = () => {
-      entered.resolve()
-      return promise
-    }
+    const [entered, release] = gate.holdNext()
     const first = post(headers, 'k')
-    await entered.promise
-    gate.wait = () => Promise.resolve()
+    await entered
     const second = post(headers, 'k')
     if (database.kind === 'postgres') {
       const refused = await second
@@ -152,7 +140,7 @@ export async function idempotencySuite(t: Test, database: OpenDatabase): Promise
       t.equal(refused.json().code, 'IDEMPOTENCY_KEY_IN_USE')
       t.equal(refused.headers['retry-after'], '1')
     }
-    resolve()
+    release()
     t.equal((await first).statusCode, 201)
     const later = database.kind === 'postgres' ? await post(headers, 'k') : await second
     t.equal(later.statusCode, 201)
@@ -177,7 +165,21 @@ export async function idempotencySuite(t: Test, database: OpenDatabase): Promise
 
 /** Routes that write notes; the gate lets a test hold them up or fail them. */
 function addRoutes(app: FastifyInstance) {
-  const gate = { fail: 0, status: 201, wait: () => Promise.resolve() }
+  const gate = {
+    fail: 0,
+    status: 201,
+    wait: () => Promise.resolve(),
+    /** Holds up the next write, and no later one: when it has come, and what lets it go on. */
+    holdNext(): [entered: Promise<void>, release: () => void] {
+      const [entered, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      gate.wait = () => {
+        gate.wait = () => Promise.resolve()
+        entered.resolve()
+        return released.promise
+      }
+      return [entered.promise, released.resolve]
+    }
+  }
   const routes = { '/notes': true, '/required': 'required', '/lists/:list': true } as const
   for (const [url, idempotent] of Object.entries(routes)) {
     app.post<{ Body: { text: unknown } }>(url, { config: { idempotent } }, async (request, reply) => {
