@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
+import { compiled } from './compiled.ts'
 import type { Database } from './types.ts'
 
 /** What proves a live user, and what their password must not be. */
@@ -31,18 +32,22 @@ export async function confirmPassword(
   verifiedHash: string,
   nextHash: string
 ): Promise<boolean> {
-  const row = await trx
-    .selectFrom('users')
-    .select('id')
-    .where('id', '=', userId)
-    .where('password_hash', '=', verifiedHash)
-    .where('is_active', '=', true)
-    .where('deleted_at', 'is', null)
-    .forNoKeyUpdate()
-    .executeTakeFirst()
+  const row = await holdVerified.executeTakeFirst(trx, { userId, verifiedHash })
   if (row === undefined) return false
   if (nextHash !== verifiedHash) {
     await trx.updateTable('users').set({ password_hash: nextHash }).where('id', '=', userId).execute()
   }
   return true
 }
+
+const holdVerified = compiled(
+  (trx: Kysely<Database>, { userId, verifiedHash }: { userId: number; verifiedHash: string }) =>
+    trx
+      .selectFrom('users')
+      .select('id')
+      .where('id', '=', userId)
+      .where('password_hash', '=', verifiedHash)
+      .where('is_active', '=', true)
+      .where('deleted_at', 'is', null)
+      .forNoKeyUpdate()
+)

@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
+import { compiled } from './compiled.ts'
 import { isAdminUser, permissionsOfUser } from './permissions.ts'
 import { tierOfUser } from './tiers.ts'
 import type { Database } from './types.ts'
@@ -70,14 +71,23 @@ export async function insertUser(trx: Transaction<Database>, user: NewUser, role
 
 /** The live user behind an e-mail address or a username. */
 export function findUserByIdentifier(db: Kysely<Database>, identifier: string) {
-  return db
-    .selectFrom('users')
-    .select(['users.id as user_id', 'users.password_hash', ...userColumns])
-    .select([rolesOfUser.as('roles'), permissionsOfUser.as('permissions'), isAdminUser.as('is_admin')])
-    .where(identifier.includes('@') ? 'users.email' : 'users.username', '=', normalizeIdentifier(identifier))
-    .where('users.deleted_at', 'is', null)
-    .executeTakeFirst()
+  const select = identifier.includes('@') ? selectByEmail : selectByUsername
+  return select.executeTakeFirst(db, { name: normalizeIdentifier(identifier) })
 }
+
+const selectBy = (column: 'users.email' | 'users.username') =>
+  compiled(
+    (db: Kysely<Database>, { name }: { name: string }) =>
+      db
+        .selectFrom('users')
+        .select(['users.id as user_id', 'users.password_hash', ...userColumns])
+        .select([rolesOfUser.as('roles'), permissionsOfUser.as('permissions'), isAdminUser.as('is_admin')])
+        .where(column, '=', name)
+        .where('users.deleted_at', 'is', null),
+    { shortRead: true }
+  )
+const selectByEmail = selectBy('users.email')
+const selectByUsername = selectBy('users.username')
 
 /** The names of a user's active roles. */
 export const rolesOfUser = sql<string[]>`array(

@@ -18,6 +18,3 @@ export interface AuditEventsTable {
   count: Generated<number>
   created_at: GeneratedAlways<string>
 }
-
-/** The tables of this plugin. */
-export type AuditTables = { audit_events: AuditEventsTable }

@@ -113,7 +113,8 @@ async function lockout(app: FastifyInstance, options: LockoutOptions): Promise<v
       await Promise.all(holds.map((hold) => takeBack(hold, false)))
       throw error
     }
-    if (proven !== null) await Promise.all(holds.map((hold) => takeBack(hold, true)))
+    // Whoever has proven it need not wait until that is noted.
+    if (proven !== null) void Promise.all(holds.map((hold) => takeBack(hold, true))).catch(noteError(request))
     else await Promise.all(holds.map((hold) => fail(hold, { client, account, request })))
     return proven
   }
@@ -125,6 +126,11 @@ async function lockout(app: FastifyInstance, options: LockoutOptions): Promise<v
 
   const takeBack = ({ ledger, attempt, rule }: Hold, isProven: boolean) =>
     store.takeBack(ledger, attempt, rule, isProven)
+
+  const noteError =
+    ({ log }: FastifyRequest) =>
+    (err: unknown) =>
+      log.error({ err }, 'An attempt was not taken back')
 
   async function fail({ scope, ledger, attempt, rule }: Hold, failure: Omit<Lock, 'scope'>): Promise<void> {
     const isLocked = await store.fail(ledger, attempt, rule)

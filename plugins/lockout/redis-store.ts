@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Guard } from '../redis/index.ts'
 import { PENDING_MS, RETRY_MS, type Rule, SPARE_ENTRIES } from './ledger.ts'
 import { memoryStore } from './memory-store.ts'
@@ -5,7 +6,13 @@ import type { Attempt, LockoutStore } from './store.ts'
 
 /** `Redis` and `Cluster` of ioredis both have it. */
 interface ScriptClient {
-  eval(script: string, numberOfKeys: number, ...keysAndArgs: Array<string | number>): Promise<unknown>
+  eval(script: string, numberOfKeys: number, ...keysAndArgs: Args): Promise<unknown>
+  evalsha(sha: string, numberOfKeys: number, ...keysAndArgs: Args): Promise<unknown>
+}
+
+interface Script {
+  text: string
+  sha: string
 }
 
 /**
@@ -18,10 +25,9 @@ export function redisStore(
   guard: Pick<Guard<ScriptClient>, 'call'>,
   fallback: LockoutStore = memoryStore()
 ): LockoutStore {
-  async function run<T>(script: string, ledger: string, args: Args, otherwise: () => Promise<T>): Promise<T | number> {
+  async function run<T>(script: Script, ledger: string, args: Args, otherwise: () => Promise<T>): Promise<T | number> {
     try {
-      const answer = await guard.call((client) => client.eval(script, 1, `lockout:${ledger}`, ...args))
-      return Number(answer)
+      return Number(await guard.call((client) => evaluate(client, script, [`lockout:${ledger}`, ...args])))
     } catch (error) {
       if (isOutage(error)) return otherwise()
       throw error
@@ -55,9 +61,20 @@ const argsOf = ({ id, by }: Attempt, { limit, windowMs, maxDelayMs }: Rule): Arg
 
 const isOutage = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'REDIS_UNAVAILABLE'
 
+/** Runs it by its hash, and sends its text when the server does not know it (any more). */
+async function evaluate(client: ScriptClient, { text, sha }: Script, keysAndArgs: Args): Promise<unknown> {
+  try {
+    return await client.evalsha(sha, 1, ...keysAndArgs)
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    return client.eval(text, 1, ...keysAndArgs)
+  }
+}
+
+const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') })
+
 // The rules of ledger.ts and memory-store.ts once more, on the clock of Redis. A ledger is one string of JSON under one key:
-// one slot of a Cluster, one expiry. EVAL and not EVALSHA: a kilobyte is nothing beside a password hash, and Redis caches
-// the script by its text just the same.
+// one slot of a Cluster, one expiry.
 const prelude = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -81,7 +98,7 @@ local function save()
 end
 `
 
-const enterScript = `${prelude}
+const enterScript = script(`${prelude}
 local wait = 0
 if #entries >= limit then
   local first, last, is_under_way = math.huge, 0, false
@@ -99,9 +116,9 @@ if wait > 0 then return wait end
 entries[#entries + 1] = { by = by, at = now, pending = id }
 save()
 return 0
-`
+`)
 
-const failScript = `${prelude}
+const failScript = script(`${prelude}
 keep_if(function(entry) return entry.pending ~= id end, entries)
 entries[#entries + 1] = { by = by, at = now }
 local failures = 0
@@ -113,9 +130,9 @@ if max_delay == 0 and failures >= limit then
 end
 save()
 return failures == limit and 1 or 0
-`
+`)
 
-const takeBackScript = `${prelude}
+const takeBackScript = script(`${prelude}
 local is_proven = ARGV[6] == '1'
 keep_if(function(entry)
   if entry.pending then return entry.pending ~= id end
@@ -123,4 +140,4 @@ keep_if(function(entry)
 end, entries)
 save()
 return 0
-`
+`)

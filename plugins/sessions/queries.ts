@@ -1,4 +1,4 @@
-import { type Kysely, sql, type Transaction } from 'kysely'
+import { CompiledQuery, type Kysely, sql, type Transaction } from 'kysely'
 import { days, endsAt, isLive, type Lifetimes } from './lifetimes.ts'
 import type { SessionsTables } from './table.ts'
 
@@ -15,32 +15,33 @@ export async function insertSession(
   client: SessionClient,
   { idleDays, maxDays, maxPerUser }: Lifetimes & { maxPerUser: number }
 ) {
-  return trx
-    .with('ended', (db) =>
-      db
-        .updateTable('sessions')
-        .set({ revoked_at: sql<string>`clock_timestamp()`, revoked_reason: 'limit' })
-        .where('id', 'in', (query) =>
-          query
-            .selectFrom('sessions')
-            .select('id')
-            .where('user_id', '=', userId)
-            .where(isLive(idleDays))
-            .orderBy('last_used_at', 'desc')
-            .offset(maxPerUser - 1)
-        )
-        .returning('id')
-    )
-    .with('created', (db) =>
-      db
-        .insertInto('sessions')
-        .values({ user_id: userId, ...bounded(client), expires_at: sql<string>`clock_timestamp() + ${days(maxDays)}` })
-        .returning(['id', endsAt(idleDays).as('ends_at')])
-    )
-    .selectFrom('created')
-    .select(['id', 'ends_at', sql<string[]>`array(select id::text from ended)`.as('ended')])
-    .executeTakeFirstOrThrow()
+  const { user_agent, ip } = bounded(client)
+  const values = [userId, idleDays, maxPerUser - 1, user_agent, ip, maxDays]
+  const { rows } = await trx.executeQuery<{ id: string; ends_at: string; ended: string[] }>(
+    CompiledQuery.raw(insertStatement, values)
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error('sessions: the statement answers one row')
+  return row
 }
+
+// As text, not built anew at every sign-in.
+const insertStatement = `
+  with ended as (
+    update sessions set revoked_at = clock_timestamp(), revoked_reason = 'limit'
+    where id in (
+      select id from sessions
+      where user_id = $1 and revoked_at is null and expires_at > clock_timestamp()
+        and last_used_at > clock_timestamp() - make_interval(days => $2)
+      order by last_used_at desc offset $3
+    )
+    returning id
+  ), created as (
+    insert into sessions (user_id, user_agent, ip, expires_at)
+    values ($1, $4, $5, clock_timestamp() + make_interval(days => $6))
+    returning id, least(expires_at, last_used_at + make_interval(days => $2)) as ends_at
+  )
+  select id, ends_at, array(select id::text from ended) as ended from created`
 
 /**
  * Raises the counter if it is still the token's. Parallel calls queue on the row's lock, which the inner select takes before
