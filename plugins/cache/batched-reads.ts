@@ -23,7 +23,11 @@ export function batchedReads(guard: Pick<Guard, 'call'>, prefix: string) {
     const places = new Map<string, number>()
     const values = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
       batch = undefined
-      return guard.call((client) => Promise.all([...places.keys()].map((key) => client.get(prefix + key))))
+      const all = [...places.keys()].map((key) => prefix + key)
+      // On a Cluster the keys are in different slots.
+      return guard.call((client) =>
+        client.isCluster ? Promise.all(all.map((key) => client.get(key))) : client.mget(all)
+      )
     })
     return { places, values }
   }

@@ -53,7 +53,7 @@ export function createRedis(options: RedisClientOptions): Redis | Cluster {
   const { host, port, db } = first
   const client =
     nodes === undefined
-      ? new Redis({ ...connection, ...common, host, port, db, enableAutoPipelining: true, retryStrategy: retryDelay })
+      ? new Redis({ ...connection, ...common, host, port, db, retryStrategy: retryDelay })
       : new Cluster(
           addresses.map(({ host, port }) => ({ host, port })),
           {
@@ -61,8 +61,6 @@ export function createRedis(options: RedisClientOptions): Redis | Cluster {
             redisOptions: connection,
             clusterRetryStrategy: retryDelay,
             slotsRefreshTimeout: connection.connectTimeout,
-            // ioredis gives up a pipeline, and does not look for the new master, when its slots were moved to several places.
-            enableAutoPipelining: false,
             retryDelayOnFailover: 0,
             retryDelayOnClusterDown: 0,
             retryDelayOnTryAgain: 20,
