@@ -40,6 +40,12 @@ export function jobsTable({ start, rates, drain }: JobsResult): string {
   ])
 }
 
+/** In a few words, for who is watching. */
+export function summary(result: Result): string {
+  const { isLatency, ratio, ours } = result
+  return `${isLatency ? `p99 ${ours.p99.median.toFixed(1)} ms` : spreadText(ratio)}, goal ${goalText(result)}`
+}
+
 /** One Markdown table of all results, its columns aligned. */
 export function table(results: Result[]): string {
   const head = [

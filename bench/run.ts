@@ -7,7 +7,7 @@ import { main, UsageError } from '../scripts/main.ts'
 import { createFixture, type Fixture } from './fixture.ts'
 import { benchJobs, type JobsResult } from './jobs/index.ts'
 import { type MeasureOptions, measure } from './measure.ts'
-import { jobsTable, saveJobs, saveResults, table } from './report.ts'
+import { jobsTable, saveJobs, saveResults, summary, table } from './report.ts'
 import { type Result, summarize } from './result.ts'
 import { LOAD_CPU, type Server, startServer } from './server.ts'
 import { listWorkloads, loadWorkload, type Workload } from './workload.ts'
@@ -49,20 +49,23 @@ await main(usage, async () => {
     if (names.includes(JOBS)) jobs = await benchJobs(fixture)
     for (const name of names.filter((name) => name !== JOBS)) {
       const settings = { rounds, seconds, signal: interrupted.signal }
-      results.push(await benchmark(name, await loadWorkload(name), fixture, settings))
+      const result = await benchmark(name, await loadWorkload(name), fixture, settings)
+      results.push(result)
+      console.error(`${name}: ${summary(result)}`)
     }
+    return 0
   } finally {
+    // What was measured is told, whatever ended the run.
+    if (results.length > 0) {
+      saveResults(results)
+      console.log(table(results))
+    }
+    if (jobs !== undefined) {
+      saveJobs(jobs)
+      console.log(jobsTable(jobs))
+    }
     await fixture.drop()
   }
-  if (results.length > 0) {
-    saveResults(results)
-    console.log(table(results))
-  }
-  if (jobs !== undefined) {
-    saveJobs(jobs)
-    console.log(jobsTable(jobs))
-  }
-  return 0
 })
 
 /** Measures one workload on our server and on two instances of its baseline: the second one shows the noise. */
