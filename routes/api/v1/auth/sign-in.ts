@@ -18,11 +18,8 @@ export async function signIn(
   request: FastifyRequest,
   { identifier, password, requireVerifiedEmail }: SignInRules & { identifier: string; password: string }
 ) {
-  const lookUp = findUserByIdentifier(app.db, identifier)
-  // Under way while the lockout is asked, which may refuse; then nobody waits for it.
-  lookUp.catch(() => undefined)
   const proven = await app.lockout.attempt(request, normalizeIdentifier(identifier), async () => {
-    const found = await lookUp
+    const found = await findUserByIdentifier(app.db, identifier)
     const { valid, rehash } = await app.passwords.verify(found?.password_hash ?? null, password)
     const isVerified = found?.is_verified || !requireVerifiedEmail
     if (found && valid && found.is_active && isVerified) return { found, rehash }
