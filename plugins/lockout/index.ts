@@ -124,8 +124,9 @@ async function lockout(app: FastifyInstance, options: LockoutOptions): Promise<v
     return addresses?.some((address) => clientName(address) === client) ?? false
   }
 
-  const takeBack = ({ ledger, attempt, rule }: Hold, isProven: boolean) =>
-    store.takeBack(ledger, attempt, rule, isProven)
+  async function takeBack({ ledger, attempt, rule }: Hold, isProven: boolean): Promise<void> {
+    await store.takeBack(ledger, attempt, rule, isProven)
+  }
 
   const noteError =
     ({ log }: FastifyRequest) =>

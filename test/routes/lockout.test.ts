@@ -55,6 +55,21 @@ const altered = (token: string) => `${token.slice(0, -4)}${token.endsWith('AAAA'
 
 const FIVE = [401, 401, 401, 401, 401]
 
+t.test('P05, P11: nobody is looked up for a client that is locked out', async (t) => {
+  const user = await signUp(app)
+  const ip = newAddress()
+  await failures(5, user.email, { ip })
+  const queries = t.capture(app.db, 'executeQuery', app.db.executeQuery)
+  const lookUps = () =>
+    queries().filter(({ args: [query] }) => 'sql' in query && query.sql.includes('"users"."email"')).length
+  for (const { email } of [user, { email: 'nobody@example.com' }]) {
+    t.equal((await login(email, user.password, { ip })).statusCode, 429)
+  }
+  t.equal(lookUps(), 0)
+  t.equal((await login(user.email, user.password, { ip: newAddress() })).statusCode, 200)
+  t.equal(lookUps(), 1)
+})
+
 t.test('P11: five wrong passwords from one client lock it out for fifteen minutes', async (t) => {
   const user = await signUp(app)
   const ip = newAddress()

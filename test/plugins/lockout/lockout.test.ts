@@ -55,6 +55,27 @@ t.test('a proof that throws does not count', async (t) => {
   t.same(await statuses(1, { secret: 'right' }), [200])
 })
 
+for (const [how, takeBack] of [
+  [
+    'throws',
+    () => {
+      throw new Error('lost')
+    }
+  ],
+  [
+    'rejects',
+    async () => {
+      throw new Error('lost')
+    }
+  ]
+] as const) {
+  t.test(`a success stands although the store ${how} when it should note it`, async (t) => {
+    const { open, lines } = await startHost(t, { store: { ...memoryStore(), takeBack }, key: Buffer.alloc(32, 1) })
+    t.equal((await open({ secret: 'right' })).statusCode, 200)
+    t.match(lines, [{ level: 50, msg: 'An attempt was not taken back', err: { message: 'lost' } }])
+  })
+}
+
 t.test('failures without an account count for the client, too', async (t) => {
   const { forge, statuses } = await startHost(t)
   await statuses(2)

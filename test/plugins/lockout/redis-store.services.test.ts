@@ -44,6 +44,19 @@ t.test('failures in two processes lock in both, also across SCRIPT FLUSH', async
   for (const { store } of [here, there]) t.ok((await store.enter('shared', newAttempt(), lock)) > windowMs - 10_000)
 })
 
+t.test(
+  'an attempt is taken back before the next one is entered, without being waited for and after SCRIPT FLUSH',
+  async (t) => {
+    for (let count = 1; count < lock.limit; count++) await here.store.fail('unwaited', newAttempt(), lock)
+    await here.client.script('FLUSH')
+    const proven = newAttempt()
+    t.equal(await here.store.enter('unwaited', proven, lock), 0)
+    const noted = here.store.takeBack('unwaited', proven, lock, true)
+    t.equal(await here.store.enter('unwaited', newAttempt(), lock), 0)
+    await noted
+  }
+)
+
 t.test('every ledger expires, and one without entries is gone', async (t) => {
   const attempt = newAttempt()
   const ttl = () => here.client.pttl('lockout:short')
