@@ -42,12 +42,24 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
   const fail = (account: object, remoteAddress = '192.0.2.1') =>
     app.inject({ method: 'POST', url: '/fail', payload: { account }, remoteAddress, headers: { 'user-agent': 'x/1' } })
 
-  t.beforeEach(() => sql`drop trigger audit_events_guard_truncate on audit_events`.execute(app.db))
-  t.beforeEach(() => sql`truncate audit_events restart identity`.execute(app.db))
-  t.beforeEach(() =>
-    sql`create trigger audit_events_guard_truncate before truncate on audit_events
-        for each statement execute function guard_audit_events()`.execute(app.db)
-  )
+  async function clear() {
+    await sql`drop trigger audit_events_guard_truncate on audit_events`.execute(app.db)
+    await sql`truncate audit_events restart identity`.execute(app.db)
+    await sql`create trigger audit_events_guard_truncate before truncate on audit_events
+      for each statement execute function guard_audit_events()`.execute(app.db)
+  }
+  t.beforeEach(clear)
+  /** Failures are counted by the minute: what a new one cuts in two is done again. */
+  async function inOneMinute(work: () => Promise<void>) {
+    const minute = () => Math.floor(Date.now() / 60_000)
+    let started = minute()
+    await work()
+    while (minute() !== started) {
+      await clear()
+      started = minute()
+      await work()
+    }
+  }
   /** Lets events grow old, which the guard has to be away for. */
   const age = async (seconds: number) => {
     await sql`alter table audit_events disable trigger user`.execute(app.db)
@@ -145,9 +157,11 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
   })
 
   t.test('failures are one row per client, account and minute, with a count', async (t) => {
-    for (let times = 0; times < 3; times++) await fail({ id: uuid })
-    await Promise.all(Array.from({ length: 5 }, () => fail({ id: uuid })))
-    await fail({ id: uuid }, '192.0.2.2')
+    await inOneMinute(async () => {
+      for (let times = 0; times < 3; times++) await fail({ id: uuid })
+      await Promise.all(Array.from({ length: 5 }, () => fail({ id: uuid })))
+      await fail({ id: uuid }, '192.0.2.2')
+    })
     await age(60)
     await fail({ id: uuid })
 
@@ -172,8 +186,10 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
   t.test(
     'what was typed for an account that does not exist is a keyed hash, and the same in every spelling',
     async (t) => {
-      await fail({ identifier: 'Hunter2@Example.com' })
-      await fail({ identifier: 'hunter2@example.com' })
+      await inOneMinute(async () => {
+        await fail({ identifier: 'Hunter2@Example.com' })
+        await fail({ identifier: 'hunter2@example.com' })
+      })
       const rows = await events(app)
       t.match(rows, [{ target_type: 'identifier', target_id: /^[\w-]{22}$/, count: 2 }])
       t.notMatch(JSON.stringify(rows), /hunter/i)
@@ -181,10 +197,12 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
   )
 
   t.test('who tries many names, or many addresses of one network, does not fill the table', async (t) => {
-    for (let name = 0; name < 50; name++) await fail({ identifier: `name-${name}` })
-    await fail({ identifier: 'name-0' })
-    for (let host = 0; host < 10; host++) await fail({ id: uuid }, `2001:db8::${host}`)
-    await fail({ id: uuid }, '::ffff:192.0.2.9')
+    await inOneMinute(async () => {
+      for (let name = 0; name < 50; name++) await fail({ identifier: `name-${name}` })
+      await fail({ identifier: 'name-0' })
+      for (let host = 0; host < 10; host++) await fail({ id: uuid }, `2001:db8::${host}`)
+      await fail({ id: uuid }, '::ffff:192.0.2.9')
+    })
 
     const rows = await events(app)
     t.equal(rows.length, 23)

@@ -4,7 +4,6 @@ import { confirmPassword } from '../../../../db/credentials.ts'
 import type { SignInRules } from '../../../../db/rights.ts'
 import type { Database } from '../../../../db/types.ts'
 import { findUserByIdentifier, normalizeIdentifier } from '../../../../db/users.ts'
-import { PasswordsBusy } from '../../../../plugins/passwords/errors.ts'
 import { AccountInactive, EmailNotVerified, InvalidCredentials } from './errors.ts'
 
 /**
@@ -32,7 +31,8 @@ export async function signIn(
 
   const { found, rehash } = proven
   const { user_id, password_hash, ...user } = found
-  const upgraded = rehash ? await app.passwords.hash(password).catch(keep(password_hash)) : password_hash
+  // Nothing was waited for since the verification ended, so its place in the queue for hashes is still free.
+  const upgraded = rehash ? await app.passwords.hash(password) : password_hash
   const session = await app.database.transaction(async (trx: Transaction<Database>) => {
     // The password may have changed, or the account may have been closed, while it was being hashed.
     if (!(await confirmPassword(trx, user_id, password_hash, upgraded))) throw new InvalidCredentials()
@@ -46,12 +46,6 @@ export async function signIn(
   })
   const { token, expiresIn } = app.accessTokens.sign({ sub: user.id, sid: session.id })
   return { user, refreshToken: session.refreshToken, tokens: bearer(token, expiresIn) }
-}
-
-/** A stronger hash can wait for the next sign-in, the person cannot. */
-const keep = (hash: string) => (error: unknown) => {
-  if (error instanceof PasswordsBusy) return hash
-  throw error
 }
 
 /** The members of a token answer that RFC 6749 §5.1 names. */
