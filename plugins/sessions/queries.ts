@@ -1,5 +1,5 @@
 import { CompiledQuery, type Kysely, sql, type Transaction } from 'kysely'
-import { days, endsAt, isLive, type Lifetimes } from './lifetimes.ts'
+import { days, end, endsAt, isLive, type Lifetimes, live } from './lifetimes.ts'
 import type { SessionsTables } from './table.ts'
 
 /** What a session remembers of its client. */
@@ -31,15 +31,14 @@ const insertStatement = `
     update sessions set revoked_at = clock_timestamp(), revoked_reason = 'limit'
     where id in (
       select id from sessions
-      where user_id = $1 and revoked_at is null and expires_at > clock_timestamp()
-        and last_used_at > clock_timestamp() - make_interval(days => $2)
+      where user_id = $1 and ${live('$2')}
       order by last_used_at desc offset $3
     )
     returning id
   ), created as (
     insert into sessions (user_id, user_agent, ip, expires_at)
-    values ($1, $4, $5, clock_timestamp() + make_interval(days => $6))
-    returning id, least(expires_at, last_used_at + make_interval(days => $2)) as ends_at
+    values ($1, $4, $5, clock_timestamp() + ${days('$6')})
+    returning id, ${end('$2')} as ends_at
   )
   select id, ends_at, array(select id::text from ended) as ended from created`
 
@@ -136,7 +135,7 @@ export async function deleteDeadSessions(
       query
         .selectFrom('sessions')
         .select('id')
-        .where('last_used_at', '<', sql<string>`clock_timestamp() - ${days(keepDays)}`)
+        .where('last_used_at', '<', sql<string>`clock_timestamp() - make_interval(days => ${keepDays})`)
         .where(sql<boolean>`not ${isLive(idleDays)}`)
         .orderBy('last_used_at')
         .limit(limit)
