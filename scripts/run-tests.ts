@@ -8,7 +8,7 @@ import { root } from './run.ts'
  * V8 prepares for a long life: it compiles the WebAssembly of the embedded database twice, the second time thoroughly, optimizes
  * JavaScript, and collects garbage early. Tests are over before that pays; without, they take about half the CPU time.
  */
-const shortLived = ['--liftoff-only', '--wasm-lazy-compilation', '--max-semi-space-size=64', '--no-opt']
+const shortLived = ['--liftoff-only', '--wasm-lazy-compilation', '--max-semi-space-size=64', '--no-opt', '--always-sparkplug']
 
 /**
  * Runs the test files named by its arguments in a few processes, so that modules, the embedded database and the service are
@@ -23,7 +23,7 @@ t.setTimeout(0)
 const alone = files.filter((file) => file.endsWith('.full.test.ts'))
 const together = files.filter((file) => !alone.includes(file))
 // What a group starts stays until it ends, and connections to PostgreSQL are few.
-const groups = process.env.TEST_MODE === 'services' ? Math.ceil(together.length / 4) : 2 * t.jobs
+const groups = process.env.TEST_MODE === 'services' ? Math.ceil(together.length / 4) : t.jobs
 for (let group = 0; group < groups; group++) {
   // Dealt out like cards, because neighbours tend to cost alike.
   const dealt = together.filter((_, index) => index % groups === group)

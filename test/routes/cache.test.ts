@@ -4,7 +4,7 @@ import type { Database } from '../../db/types.ts'
 import { signUp, startApp } from '../support/app.ts'
 import { administrator, person } from '../support/people.ts'
 
-const app = await startApp(t, { USER_RATE_LIMIT_PER_HOUR: '100000', RATE_LIMIT_PER_HOUR: '100000' })
+const app = await startApp(t)
 
 async function author(count: number) {
   const user = await signUp(app)
