@@ -8,7 +8,13 @@ import { root } from './run.ts'
  * V8 prepares for a long life: it compiles the WebAssembly of the embedded database twice, the second time thoroughly, optimizes
  * JavaScript, and collects garbage early. Tests are over before that pays; without, they take about half the CPU time.
  */
-const shortLived = ['--liftoff-only', '--wasm-lazy-compilation', '--max-semi-space-size=64', '--no-opt', '--always-sparkplug']
+const shortLived = [
+  '--liftoff-only',
+  '--wasm-lazy-compilation',
+  '--max-semi-space-size=64',
+  '--no-opt',
+  '--always-sparkplug'
+]
 
 /**
  * Runs the test files named by its arguments in a few processes, so that modules, the embedded database and the service are

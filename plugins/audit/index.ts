@@ -1,9 +1,9 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { CompiledQuery, sql, type Transaction } from 'kysely'
+import { CompiledQuery, sql } from 'kysely'
 import type {} from '../auth/index.ts'
-import type { Tables, TransactionResult } from '../database/index.ts'
+import type { TransactionResult } from '../database/index.ts'
 import { clientOf } from './client.ts'
 import { difference, namesIn } from './difference.ts'
 import { MIN_RETENTION_DAYS } from './migration.ts'
@@ -51,17 +51,19 @@ async function audit(app: FastifyInstance, options: AuditOptions): Promise<void>
   if (first === undefined || first.key.length < 32) throw new Error('audit: keys needs a key of at least 32 bytes')
   const key = createSecretKey(first.key)
 
-  async function record(trx: Transaction<Tables>, { request, origin, details, ...event }: AuditEvent): Promise<void> {
+  function insertOf({ request, origin, details, ...event }: AuditEvent): CompiledQuery {
     if (event.action.endsWith('.failed')) throw new Error(`${event.action}: failures are counted, use recordFailure`)
     const { actor_id = request?.principal?.id ?? null, action, target_type = null, target_id = null } = event
     const { ip, user_agent, request_id } = origin ?? (request ? originOf(request) : nowhere)
     const what = details === undefined ? null : withoutSecrets(details)
     const values = [action, actor_id, target_type, target_id, ip, user_agent, request_id, what]
-    await trx.executeQuery(CompiledQuery.raw(insertEvent, values))
+    return CompiledQuery.raw(insertEvent, values)
   }
 
   app.decorate('audit', {
-    record,
+    async record(trx, event) {
+      await trx.executeQuery(insertOf(event))
+    },
     difference,
     originOf,
     async recordFailure(db, { action, account, request }) {
@@ -88,13 +90,9 @@ async function audit(app: FastifyInstance, options: AuditOptions): Promise<void>
       if (action === undefined) return
       const [target_type = ''] = action.split('.')
       const details = result.details ?? (/^P(ATCH|UT)$/.test(request.method) ? namesIn(request.body) : undefined)
-      await record(trx, {
-        action,
-        target_type,
-        target_id: targetOf(request, result),
-        ...(details && { details }),
-        request
-      })
+      const target_id = targetOf(request, result)
+      const event = { action, target_type, target_id, ...(details && { details }), request }
+      app.database.beforeCommit(trx, insertOf(event))
     }
   })
 }

@@ -17,6 +17,8 @@ export interface Scope {
   /** `held`: its connection is taken. `over`: the work has settled, COMMIT or ROLLBACK follows. `released`: none of it is left. */
   state: 'held' | 'over' | 'released'
   trx?: Transaction<Tables>
+  /** Goes with the COMMIT. */
+  last?: CompiledQuery | undefined
 }
 
 export type Scopes = AsyncLocalStorage<Scope>

@@ -1,7 +1,7 @@
 import { Kysely } from 'kysely'
 import type { Backend } from './backend.ts'
 import { DatabaseUnavailable, InsideTransaction } from './errors.ts'
-import { createScopes, DatabaseExecutor, isInside } from './executor.ts'
+import { createScopes, DatabaseExecutor, isInside, type Scopes } from './executor.ts'
 import { createTransactions } from './transaction.ts'
 import type { DatabaseOptions, OpenDatabase, Tables } from './types.ts'
 
@@ -13,20 +13,18 @@ const CHECK_TIMEOUT_MS = 2000
  * @throws when the server cannot be reached, or another process uses the folder; the message says which and why
  */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
-  const backend = await openBackend(options)
-  const { kind, dialect, driver, provider, runSingle, prelude, script, ping, stats, close } = backend
   const scopes = createScopes()
+  const backend = await openBackend(options, scopes)
+  const { kind, dialect, driver, provider, runSingle, prelude, script, ping, stats, close } = backend
   const executor = new DatabaseExecutor({ dialect, provider, scopes, runSingle })
   const db = new Kysely<Tables>({ config: { dialect }, dialect, driver, executor })
   const { transactionTimeoutMs: timeoutMs = 10_000, logger } = options
-  const { transaction, afterCommit, current } = createTransactions({ db, scopes, timeoutMs, prelude, logger })
+  const transactions = createTransactions({ db, scopes, timeoutMs, prelude, groups: kind === 'postgres', logger })
   let closing: Promise<void> | undefined
   return {
     kind,
     db,
-    transaction,
-    afterCommit,
-    current,
+    ...transactions,
     script: (sql) => (isInside(scopes) ? Promise.reject(new InsideTransaction()) : script(sql)),
     check: () => answersWithin(ping(), CHECK_TIMEOUT_MS),
     stats,
@@ -34,8 +32,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   }
 }
 
-async function openBackend(options: DatabaseOptions): Promise<Backend> {
-  if ('url' in options) return (await import('./postgres.ts')).openPostgres(options)
+async function openBackend(options: DatabaseOptions, scopes: Scopes): Promise<Backend> {
+  if ('url' in options) return (await import('./postgres.ts')).openPostgres(options, scopes)
   return (await import('./embedded.ts')).openEmbedded(options)
 }
 

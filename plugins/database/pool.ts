@@ -1,4 +1,4 @@
-import type { PostgresPool, PostgresPoolClient, QueryResult } from 'kysely'
+import type { QueryResult } from 'kysely'
 import type pg from 'pg'
 import type { Echo } from './backend.ts'
 import { acquireError, isConnectionLost, statementError } from './connection-errors.ts'
@@ -11,45 +11,6 @@ const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 /** A statement's outcome as Kysely expects it. */
 export function toResult({ command, rowCount, rows }: pg.QueryResult): QueryResult<unknown> {
   return WRITES.has(command) ? { numAffectedRows: BigInt(rowCount ?? 0), rows } : { rows }
-}
-
-/** The pool as Kysely's PostgreSQL dialect wants it: for transactions and held connections. */
-export function kyselyPool(pool: pg.Pool, statements: Statements, echo: Echo | undefined): PostgresPool {
-  async function connect(): Promise<PostgresPoolClient> {
-    const client = await pool.connect().catch((error: Error) => Promise.reject(acquireError(error)))
-    let lost: Error | undefined
-    let isStale = false
-
-    async function query(sql: string, parameters: ReadonlyArray<unknown>): Promise<unknown> {
-      // A ROLLBACK after a silent connection would wait for the client's deadline once more.
-      if (lost !== undefined) throw lost
-      const startedAt = performance.now()
-      try {
-        return await client.query(statements.toQuery(sql, parameters))
-      } catch (thrown) {
-        // node-postgres rejects with errors only.
-        const error = thrown as Error
-        if (isConnectionLost(error)) lost = statementError(error)
-        if (isStaleStatement(error)) {
-          isStale = true
-          statements.rename()
-        }
-        throw lost ?? error
-      } finally {
-        echo?.(sql, startedAt)
-      }
-    }
-
-    function release(destroy = false): void {
-      // Not idle: somebody sent a BEGIN of their own and never ended it.
-      const isIdle = client.getTransactionStatus() === 'I'
-      client.release(destroy || isStale || lost !== undefined || !isIdle)
-    }
-
-    // The other overload of `query` takes a cursor; the dialect gets none.
-    return { query, release } as PostgresPoolClient
-  }
-  return { connect, end: () => pool.end(), options: pool.options }
 }
 
 /**

@@ -1,7 +1,9 @@
 import { CompiledQuery, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { type Backend, createEcho } from './backend.ts'
-import { kyselyPool, runScriptOn, runSingleOn } from './pool.ts'
+import type { Scopes } from './executor.ts'
+import { kyselyPool } from './held-client.ts'
+import { runScriptOn, runSingleOn } from './pool.ts'
 import { postgresTypes } from './postgres-types.ts'
 import { openReaders } from './readers.ts'
 import { namedStatements, unnamedStatements } from './statements.ts'
@@ -22,7 +24,7 @@ const READER_LOCK_TIMEOUT_MS = 1000
  */
 const SHORT_READ = Symbol.for('database.shortRead')
 
-export async function openPostgres(options: PostgresOptions): Promise<Backend> {
+export async function openPostgres(options: PostgresOptions, scopes: Scopes): Promise<Backend> {
   const { url, statementTimeoutMs = 10_000, lockTimeoutMs = 3000, preparedStatements = true } = options
   const { readers: count = 2, recycleSeconds = 1800, logger } = options
   const echo = options.echo ? createEcho(logger) : undefined
@@ -49,7 +51,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Backend> {
     await close()
     throw new Error(`The database at ${placeOf(url)} cannot be reached: ${reasonOf(error)}`, { cause: error })
   }
-  const dialect = new PostgresDialect({ pool: kyselyPool(pool, statements, echo) })
+  const dialect = new PostgresDialect({ pool: kyselyPool(pool, { scopes, statements, echo }) })
   const driver = dialect.createDriver()
   await driver.init()
   const runOnPool = runSingleOn(pool, statements, echo)

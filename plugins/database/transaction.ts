@@ -1,4 +1,4 @@
-import { type Kysely, sql, type Transaction } from 'kysely'
+import { type CompiledQuery, type Kysely, sql, type Transaction } from 'kysely'
 import { isStaleStatement, sqlstateOf, TransactionOver, TransactionTimeout } from './errors.ts'
 import type { Scopes } from './executor.ts'
 import type { DatabaseLogger, OpenDatabase, Tables } from './types.ts'
@@ -15,14 +15,29 @@ export interface TransactionsOptions {
   timeoutMs: number
   /** A statement that opens each transaction. */
   prelude?: string | undefined
+  /** Whether the last statement can travel with the COMMIT. */
+  groups: boolean
   logger?: DatabaseLogger | undefined
 }
 
-export type Transactions = Pick<OpenDatabase, 'transaction' | 'afterCommit' | 'current'>
+export type Transactions = Pick<OpenDatabase, 'transaction' | 'beforeCommit' | 'afterCommit' | 'current'>
 
-export function createTransactions({ db, scopes, timeoutMs, prelude, logger }: TransactionsOptions): Transactions {
+/** What waits for the end of a transaction. */
+interface Ending {
+  statements: CompiledQuery[]
+  callbacks: Callback[]
+}
+
+export function createTransactions({
+  db,
+  scopes,
+  timeoutMs,
+  prelude,
+  groups,
+  logger
+}: TransactionsOptions): Transactions {
   // Keyed by the executor: `trx.withTables()` makes another Transaction, but keeps it.
-  const callbacksOf = new WeakMap<object, Callback[]>()
+  const endingOf = new WeakMap<object, Ending>()
 
   async function transaction<T>(fn: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
     const deadline = performance.now() + timeoutMs
@@ -36,23 +51,26 @@ export function createTransactions({ db, scopes, timeoutMs, prelude, logger }: T
   }
 
   async function attempt<T>(fn: (trx: Transaction<Tables>) => Promise<T>, deadline: number): Promise<T> {
-    const callbacks: Callback[] = []
+    const ending: Ending = { statements: [], callbacks: [] }
     const result = await db.transaction().execute(async (trx) => {
       const scope = scopes.getStore()
       if (scope === undefined) throw new Error('The database executor opens a scope around each connection')
       scope.trx = trx
-      callbacksOf.set(trx.getExecutor(), callbacks)
+      endingOf.set(trx.getExecutor(), ending)
       try {
         return await within(deadline - performance.now(), async () => {
           if (prelude !== undefined) await sql.raw(prelude).execute(trx)
-          return fn(trx)
+          const result = await fn(trx)
+          if (groups) scope.last = ending.statements.pop()
+          for (const statement of ending.statements) await trx.executeQuery(statement)
+          return result
         })
       } finally {
         scope.state = 'over'
-        callbacksOf.delete(trx.getExecutor())
+        endingOf.delete(trx.getExecutor())
       }
     })
-    for (const callback of callbacks) {
+    for (const callback of ending.callbacks) {
       try {
         await callback()
       } catch (error) {
@@ -63,13 +81,16 @@ export function createTransactions({ db, scopes, timeoutMs, prelude, logger }: T
     return result
   }
 
+  function endingIn(trx: Transaction<Tables>): Ending {
+    const ending = endingOf.get(trx.getExecutor())
+    if (ending === undefined) throw new TransactionOver()
+    return ending
+  }
+
   return {
     transaction,
-    afterCommit(trx, fn) {
-      const callbacks = callbacksOf.get(trx.getExecutor())
-      if (callbacks === undefined) throw new TransactionOver()
-      callbacks.push(fn)
-    },
+    beforeCommit: (trx, statement) => void endingIn(trx).statements.push(statement),
+    afterCommit: (trx, fn) => void endingIn(trx).callbacks.push(fn),
     current() {
       const scope = scopes.getStore()
       return scope?.state === 'held' ? scope.trx : undefined

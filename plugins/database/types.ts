@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
-import type { Kysely, Transaction } from 'kysely'
+import type { CompiledQuery, Kysely, Transaction } from 'kysely'
 
 /**
  * The tables of the application. The host augments it once:
@@ -41,6 +41,11 @@ export interface OpenDatabase {
    * Inside, any use of the outer `db` and a nested `transaction` reject; past `transactionTimeoutMs` it is rolled back.
    */
   transaction<T>(fn: (trx: Transaction<Tables>) => Promise<T>): Promise<T>
+  /**
+   * Runs `statement` when the work of `trx` is done, on PostgreSQL the last one in one round trip with the COMMIT. If it
+   * fails, `transaction()` rejects and nothing was done.
+   */
+  beforeCommit(trx: Transaction<Tables>, statement: CompiledQuery): void
   /** Runs `fn` after the commit of `trx` and before `transaction()` resolves; never when it rolls back. */
   afterCommit(trx: Transaction<Tables>, fn: () => void | Promise<void>): void
   /** The transaction this code runs in, if any. For adapters that must join it; everything else passes `trx` on. */

@@ -4,6 +4,7 @@ import t from 'tap'
 import { openDatabase } from '../../../plugins/database/index.ts'
 import { emptyDatabase } from '../../support/database.ts'
 import { rowsSuite } from './rows-suite.ts'
+import { transactionEndSuite } from './transaction-end-suite.ts'
 import { transactionSuite } from './transaction-suite.ts'
 
 const url = await emptyDatabase(t)
@@ -13,6 +14,7 @@ t.teardown(() => database.close())
 t.equal(database.kind, 'postgres')
 rowsSuite(t, database)
 transactionSuite(t, database)
+transactionEndSuite(t, database)
 
 t.test("other users of the driver keep the driver's own parsers", async (t) => {
   await sql`select 1::int8`.execute(database.db)

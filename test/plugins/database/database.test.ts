@@ -2,6 +2,7 @@ import t from 'tap'
 import { openDatabase } from '../../../plugins/database/index.ts'
 import { emptyDump } from '../../support/embedded.ts'
 import { rowsSuite } from './rows-suite.ts'
+import { transactionEndSuite } from './transaction-end-suite.ts'
 import { transactionSuite } from './transaction-suite.ts'
 
 const database = await openDatabase({ dataDir: null, load: await emptyDump(), transactionTimeoutMs: 300 })
@@ -10,6 +11,7 @@ t.teardown(() => database.close())
 t.equal(database.kind, 'embedded')
 rowsSuite(t, database)
 transactionSuite(t, database)
+transactionEndSuite(t, database)
 
 t.test('stats count the one connection there is', async (t) => {
   t.same(database.stats(), { size: 1, idle: 1, waiting: 0 })

@@ -4,7 +4,6 @@ import t, { type Test } from 'tap'
 import { compiled } from '../../../db/compiled.ts'
 import { openDatabase, type PostgresOptions } from '../../../plugins/database/index.ts'
 import { adminUrl, emptyDatabase } from '../../support/database.ts'
-import { tcpProxy } from '../../support/tcp-proxy.ts'
 
 async function open(t: Test, options: Partial<PostgresOptions> = {}) {
   const database = await openDatabase({ url: adminUrl, poolSize: 1, maxOverflow: 0, ...options })
@@ -36,19 +35,6 @@ t.test('an exhausted pool rejects with DatabaseBusy and Retry-After after the ac
   )
   await release()
   t.same((await selectOne.execute(database.db)).rows, [{ one: 1 }], 'and heals')
-})
-
-t.test('without its BEGIN nothing of a transaction runs', async (t) => {
-  const url = new URL(await emptyDatabase(t))
-  const direct = await open(t, { url: url.href })
-  await sql`create table notes (text text)`.execute(direct.db)
-  const proxy = await tcpProxy(t, Number(url.port || 5432))
-  url.port = String(proxy.port)
-  const database = await open(t, { url: url.href })
-  proxy.replace('begin\0', 'bogus\0')
-  const write = database.transaction((trx) => sql`insert into notes values (${'half'})`.execute(trx))
-  await t.rejects(write, { message: /syntax error/ })
-  t.same((await sql`select * from notes`.execute(direct.db)).rows, [])
 })
 
 t.test('short reads and the health check pass an exhausted pool', async (t) => {
