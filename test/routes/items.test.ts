@@ -1,7 +1,8 @@
 import t from 'tap'
 import { signUp, startApp } from '../support/app.ts'
 
-const app = await startApp(t)
+// Lists of everybody's items are counted: nobody else's may be among them.
+const app = await startApp(t, {})
 const ada = await signUp(app, 'ada')
 const eve = await signUp(app, 'eve')
 

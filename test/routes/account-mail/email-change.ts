@@ -21,6 +21,8 @@ export function testEmailChange(t: Test, app: FastifyInstance, mailbox: Mailbox)
 
   t.test('P20: a new address takes the password, is confirmed there and announced to the old one', async (t) => {
     const user = await member()
+    // Its delivery is an event, too, which comes after the mail.
+    await idle()
 
     const asked = await user.ask(user.next.toUpperCase())
 
