@@ -4,6 +4,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { LOAD_CPU, type Server } from './server.ts'
 
+/** Cold, and on a slow machine, the first answers take their time. */
+const TIMEOUT = '10s'
+
 /** What a client saw during one slice. */
 export interface Load {
   requests: number
@@ -34,7 +37,16 @@ export async function runWrk(
   from?: number
 ): Promise<Load> {
   const script = join(import.meta.dirname, 'wrk.lua')
-  const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, `http://127.0.0.1:${port}`]
+  const options = [
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}s`,
+    '--timeout',
+    TIMEOUT,
+    '-s',
+    script,
+    `http://127.0.0.1:${port}`
+  ]
   const order = from === undefined ? ['random', String(randomInt(2 ** 31))] : ['from', String(from)]
   const args = ['-c', LOAD_CPU, 'wrk', ...options, '--', file, ...order]
   const { stdout } = await promisify(execFile)('taskset', args)
