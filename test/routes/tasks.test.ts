@@ -52,7 +52,8 @@ t.test('a task is taken, done in the background, and tells its result', async (t
   const done = await reached(owner.as, data.id, 'completed')
   const { id, owner_id, message, created_at } = data
   t.match(done, { id, owner_id, message, created_at, result: 'Task Tea is complete!', attempts: 1 })
-  t.ok(done.created_at <= done.started_at && done.started_at <= done.finished_at)
+  const times = [done.created_at, done.started_at, done.finished_at].map((text) => Date.parse(text))
+  t.same(times, times.toSorted((a, b) => a - b))
   t.match((await owner.as.get('/tasks')).json(), { total_count: 1, data: [done] })
 
   const { rows } = await sql<{ action: string; actor_id: string }>`
