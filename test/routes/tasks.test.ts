@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
+import { instant } from '../support/instant.ts'
 import { administrator, caller, keyOf, person } from '../support/people.ts'
 
 const app = await startApp(t, { JOBS_IN_PROCESS: 'true' })
@@ -52,8 +53,8 @@ t.test('a task is taken, done in the background, and tells its result', async (t
   const done = await reached(owner.as, data.id, 'completed')
   const { id, owner_id, message, created_at } = data
   t.match(done, { id, owner_id, message, created_at, result: 'Task Tea is complete!', attempts: 1 })
-  const times = [done.created_at, done.started_at, done.finished_at].map((text) => Date.parse(text))
-  t.same(times, times.toSorted((a, b) => a - b))
+  const times = [done.created_at, done.started_at, done.finished_at].map(instant)
+  t.same(times, times.toSorted())
   t.match((await owner.as.get('/tasks')).json(), { total_count: 1, data: [done] })
 
   const { rows } = await sql<{ action: string; actor_id: string }>`
