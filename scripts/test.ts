@@ -36,7 +36,7 @@ await main(usage, async () => {
   let exitCode = 0
   for (const { mode, files } of runs) {
     console.log(`${files.length} test files, ${mode}`)
-    exitCode = Math.max(exitCode, await runTap(mode, { coverage, timeoutSeconds: full ? 600 : 120, files }))
+    exitCode = Math.max(exitCode, await runTap(mode, { coverage, timeoutSeconds: full ? 1200 : 120, files }))
   }
   return exitCode
 })

@@ -5,13 +5,15 @@ import type { Check, LimitStore, Verdict } from './store.ts'
 export interface FallbackOptions {
   guard: Guard
   memory: LimitStore
+  /** Monotonic clock in milliseconds. */
+  now: () => number
   /** A call that Redis should have counted and memory did. */
   onFallback(error: unknown): void
 }
 
 /** Counts in Redis, and in memory whatever Redis did not answer in time: nobody is refused or kept waiting for an outage. */
-export function fallbackStore({ guard, memory, onFallback }: FallbackOptions): LimitStore {
-  const redis = redisStore(guard, (check, error) => {
+export function fallbackStore({ guard, memory, now, onFallback }: FallbackOptions): LimitStore {
+  const redis = redisStore(guard, now, (check, error) => {
     onFallback(error)
     return inMemory(check)
   })

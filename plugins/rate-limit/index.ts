@@ -62,7 +62,7 @@ async function rateLimit(app: FastifyInstance, options: RateLimitOptions): Promi
 
   const memory = memoryStore({ maxKeys: memoryKeys, now })
   const observer = observe(app, memory, guard)
-  const store = guard === undefined ? memory : fallbackStore({ guard, memory, onFallback: observer.fellBack })
+  const store = guard === undefined ? memory : fallbackStore({ guard, memory, now, onFallback: observer.fellBack })
   const createStage = await createStages(app, store)
   const rules = loadRules && rememberedRules(app, loadRules, now)
   const quotas = createQuotas({

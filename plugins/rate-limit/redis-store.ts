@@ -1,6 +1,7 @@
 import type { Guard } from '../redis/index.ts'
+import { createRefusals } from './refusals.ts'
 import { evaluate } from './script.ts'
-import type { Check, State, Verdict } from './store.ts'
+import type { Check, LimitStore, State, Verdict } from './store.ts'
 
 /** Checks that share one call at most: about half a millisecond of the server's time. */
 const MAX_BATCH = 64
@@ -19,8 +20,10 @@ interface Waiting {
  */
 export function redisStore(
   guard: Guard,
+  now: () => number,
   onFailure: (check: Check, error: unknown) => Verdict | Promise<Verdict>
-): { take(check: Check): Promise<Verdict> } {
+): LimitStore {
+  const refusals = createRefusals(now)
   const maxBatch = guard.client.isCluster ? 1 : MAX_BATCH
   const maxCalls = guard.client.isCluster ? Number.POSITIVE_INFINITY : 1
   const queue: Waiting[] = []
@@ -37,7 +40,9 @@ export function redisStore(
       const reply = await guard.call((client) => evaluate(client, keys, args))
       let at = 0
       for (const { check, resolve } of batch) {
-        resolve(readVerdict(reply, at, check))
+        const verdict = readVerdict(reply, at, check)
+        if (!verdict.isAllowed) refusals.add(check, verdict)
+        resolve(verdict)
         at += 2 * check.set.policies.length
       }
     } catch (error) {
@@ -50,12 +55,15 @@ export function redisStore(
   }
 
   return {
-    take: (check) =>
-      new Promise((resolve) => {
+    take(check) {
+      const refusal = refusals.find(check)
+      if (refusal !== undefined) return refusal
+      return new Promise((resolve) => {
         // Together with what else this turn of the event loop brings.
         if (queue.length === 0) setImmediate(flush)
         queue.push({ check, resolve })
       })
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { memoryStore } from '../../../plugins/rate-limit/memory-store.ts'
 import { redisStore } from '../../../plugins/rate-limit/redis-store.ts'
@@ -51,7 +52,11 @@ t.test('L07: the script decides exactly as the memory store does, at every momen
 })
 
 t.test('L01: checks of one moment are told apart, each charged all or none', async (t) => {
-  const { take } = redisStore(redisGuard, (_, error) => Promise.reject(error))
+  const { take } = redisStore(
+    redisGuard,
+    () => performance.now(),
+    (_, error) => Promise.reject(error)
+  )
   const quotas = { wide: { max: 100, seconds: 60 }, narrow: { max: 5, seconds: 60 } }
   const verdicts = await Promise.all(Array.from({ length: 200 }, (_, n) => take(checkOf(`user:${n % 4}`, quotas))))
   for (const user of [0, 1, 2, 3]) {
@@ -87,6 +92,26 @@ t.test('L03: what is counted in Redis is told like what is counted in memory', a
   t.equal(refused.statusCode, 429)
   t.equal(items(refused.headers.ratelimit).task_read?.t, wait)
   t.ok(wait >= 59 && wait <= 60)
+})
+
+t.test('a client that goes on after a refusal costs Redis a call a second, and passes when it may', async (t) => {
+  const { app: limited } = await startHost(t, { guard: redisGuard, fallback: { max: 2, seconds: 3 } })
+  limited.get('/flood', { config: { limit: true } }, async () => 'ok')
+  limited.get('/other', { config: { limit: { service: 'other', max: 9, seconds: 60 } } }, async () => 'ok')
+  const request = { url: '/flood', headers: { 'x-user': 'flood' } }
+  t.same(await call(limited, request, 3), [200, 200, 429])
+  const before = redisGuard.stats().calls
+  const refusedAt = performance.now()
+  const answers = await Promise.all(Array.from({ length: 500 }, () => limited.inject(request)))
+  const waits = answers.map(({ headers }) => Number(headers['retry-after']))
+  t.ok(answers.every(({ statusCode }) => statusCode === 429))
+  t.ok(waits.every((wait) => wait >= 1 && wait <= 3))
+  const seconds = (performance.now() - refusedAt) / 1000
+  t.ok(redisGuard.stats().calls - before <= 2 + seconds, `${redisGuard.stats().calls - before} calls in ${seconds} s`)
+  t.same(await call(limited, { ...request, url: '/other' }, 1), [200], 'what it may do otherwise, it may')
+  const last = await limited.inject(request)
+  await sleep(Number(last.headers['retry-after']) * 1000)
+  t.same(await call(limited, request, 1), [200], 'Retry-After is enough')
 })
 
 t.test('the program in the README counts in Redis just so', async (t) => {
