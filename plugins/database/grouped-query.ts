@@ -19,29 +19,36 @@ interface Internals {
   text: string
   hasBeenParsed(connection: Wire): boolean
   prepare(connection: Wire): void
+  handleDataRow(message: object): void
   handleCommandComplete(message: { text: string }, connection: Wire): void
 }
-type Callback = (error: Error | null, result: pg.QueryResult) => void
+type Callback = (error: Error | null, result: pg.QueryResult | pg.QueryResult[]) => void
 const Query = pg.Query as unknown as new (config: pg.QueryConfig, callback: Callback) => Internals & pg.Submittable
 
 /**
  * A statement with the BEGIN before it, the COMMIT after it, or both, in one packet that ends with the only Sync: if one
- * of them fails, the server skips the rest of the group (PostgreSQL's message flow, "Extended Query", "Pipelining").
+ * of them fails, the server skips the rest of the group (PostgreSQL's message flow, "Extended Query", "Pipelining"). Without
+ * values the text may hold several statements, which only the simple protocol takes; there a BEGIN is one of them.
  */
 export class GroupedQuery extends Query {
+  /** Read by node-postgres; there are two statements to wait for. */
+  readonly query_timeout: number | undefined
+  /** Whether the BEGIN, if there is one, took effect. */
+  isBegun: boolean
+  /** How the COMMIT ended: also as `ROLLBACK`. */
+  commitTag: string | undefined
   readonly #group: Group
-  #isBegun: boolean
   #isDone = false
 
-  constructor(config: pg.QueryConfig, group: Group, callback: Callback) {
-    super({ ...config, queryMode: 'extended' } as pg.QueryConfig, callback)
+  constructor(config: pg.QueryConfig, group: Group, timeoutMs: number | undefined, callback: Callback) {
+    const isSimple = config.values === undefined && !group.commit
+    super(
+      isSimple ? { text: `begin; ${config.text}` } : ({ ...config, queryMode: 'extended' } as pg.QueryConfig),
+      callback
+    )
     this.#group = group
-    this.#isBegun = !group.begin
-  }
-
-  /** Whether a BEGIN that failed is the reason of the failure. */
-  get isBegun(): boolean {
-    return this.#isBegun
+    this.query_timeout = timeoutMs
+    this.isBegun = !group.begin
   }
 
   override prepare(connection: Wire): void {
@@ -63,10 +70,17 @@ export class GroupedQuery extends Query {
     connection.sync()
   }
 
+  override handleDataRow(message: object): void {
+    // Nobody sees what a last statement returns, and a value that cannot be read would come too late.
+    if (!this.#group.commit) super.handleDataRow(message)
+  }
+
   override handleCommandComplete(message: { text: string }, connection: Wire): void {
-    if (!this.#isBegun) {
-      this.#isBegun = true
-    } else if (!this.#isDone) {
+    if (!this.isBegun) {
+      this.isBegun = true
+    } else if (this.#group.commit && this.#isDone) {
+      this.commitTag = message.text
+    } else {
       this.#isDone = true
       super.handleCommandComplete(message, connection)
     }

@@ -1,4 +1,4 @@
-import type { PostgresPool, PostgresPoolClient } from 'kysely'
+import type { CompiledQuery, PostgresPool, PostgresPoolClient } from 'kysely'
 import type pg from 'pg'
 import type { Echo } from './backend.ts'
 import { acquireError, isConnectionLost, statementError } from './connection-errors.ts'
@@ -7,11 +7,16 @@ import type { Scope, Scopes } from './executor.ts'
 import { type Group, GroupedQuery } from './grouped-query.ts'
 import type { Statements } from './statements.ts'
 
+/** What the client waits longer than the server, so that the server's own error comes first when it can. */
+export const CLIENT_MARGIN_MS = 1000
+
 /** What the connections of a pool have in common. */
 interface Parts {
   scopes: Scopes
   statements: Statements
   echo: Echo | undefined
+  /** 0: none. */
+  statementTimeoutMs: number
 }
 
 /** The pool as Kysely's PostgreSQL dialect wants it: for transactions and held connections. */
@@ -25,41 +30,43 @@ export function kyselyPool(pool: pg.Pool, parts: Parts): PostgresPool {
 
 /**
  * A connection while somebody holds it. Its BEGIN travels with the first statement, its COMMIT with the last one if that
- * waits for it (`beforeCommit`): a change of one row and its record take two round trips, not four.
+ * waits for it (`beforeCommit`): a change of one row and its record take two round trips, not four. Everything is handed
+ * to the driver as it comes, for a ROLLBACK may follow at any time.
  */
 function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: Parts): PostgresPoolClient {
-  const { statements, echo } = parts
+  const { statements, echo, statementTimeoutMs } = parts
+  const commitTimeoutMs = statementTimeoutMs > 0 ? 2 * statementTimeoutMs + CLIENT_MARGIN_MS : undefined
   let isBeginDue = false
-  /** Nothing more is sent: the connection is gone, or a BEGIN failed and what followed would not be in a transaction. */
-  let unusable: Error | undefined
+  /** Why the BEGIN did not take effect: what follows would not be in a transaction. */
+  let notBegun: Error | undefined
+  let lost: Error | undefined
   let isStale = false
 
   async function query(sql: string, parameters: ReadonlyArray<unknown>): Promise<unknown> {
-    if (unusable !== undefined) throw unusable
+    // A ROLLBACK after a silent connection would wait for the client's deadline once more.
+    if (lost !== undefined) throw lost
     if (sql === 'begin') {
       isBeginDue = true
       return done('BEGIN')
     }
-    if (sql === 'commit' && scope?.last !== undefined) {
-      await send(statements.toQuery(scope.last.sql, scope.last.parameters), true)
-      return done('COMMIT')
+    if (sql === 'commit' || sql === 'rollback') {
+      if (notBegun !== undefined) {
+        notBegun = undefined
+        return done('ROLLBACK')
+      }
+      if (sql === 'commit' && scope?.last !== undefined) return commitWith(scope.last)
+      if (isBeginDue) {
+        isBeginDue = false
+        return done(sql === 'commit' ? 'COMMIT' : 'ROLLBACK')
+      }
     }
-    if (isBeginDue && (sql === 'commit' || sql === 'rollback')) {
-      isBeginDue = false
-      return done(sql === 'commit' ? 'COMMIT' : 'ROLLBACK')
-    }
-    const config = statements.toQuery(sql, parameters)
-    // Without values it may be several statements, and those fit into no group.
-    if (isBeginDue && config.values === undefined) await begin()
-    return send(config)
+    if (notBegun !== undefined) throw aborted(notBegun)
+    return send(statements.toQuery(sql, parameters))
   }
 
-  async function begin(): Promise<void> {
-    isBeginDue = false
-    await send({ text: 'begin' }).catch((error: Error) => {
-      unusable = error
-      throw error
-    })
+  async function commitWith({ sql, parameters }: CompiledQuery): Promise<{ command: string }> {
+    const { command } = await send(statements.toQuery(sql, parameters), true)
+    return done(command)
   }
 
   async function send(config: pg.QueryConfig, commit = false): Promise<pg.QueryResult> {
@@ -71,13 +78,12 @@ function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: Part
     } catch (thrown) {
       // node-postgres rejects with errors only.
       const error = thrown as Error
-      // A ROLLBACK after a silent connection would wait for the client's deadline once more.
-      if (isConnectionLost(error)) unusable = statementError(error)
+      if (isConnectionLost(error)) lost = statementError(error)
       if (isStaleStatement(error)) {
         isStale = true
         statements.rename()
       }
-      throw unusable ?? error
+      throw lost ?? error
     } finally {
       if (group.begin) echo?.('begin', startedAt)
       echo?.(config.text, startedAt)
@@ -87,10 +93,15 @@ function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: Part
 
   function sendGroup(config: pg.QueryConfig, group: Group): Promise<pg.QueryResult> {
     return new Promise((resolve, reject) => {
-      const query = new GroupedQuery(config, group, (error, result) => {
-        if (error === null) return resolve(result)
-        if (!query.isBegun) unusable = error
-        reject(error)
+      const timeoutMs = group.commit ? commitTimeoutMs : undefined
+      const query = new GroupedQuery(config, group, timeoutMs, (error, result) => {
+        if (error !== null) {
+          if (!query.isBegun) notBegun = error
+          return reject(error)
+        }
+        // Several statements have several results, as without a group.
+        const outcome = result as pg.QueryResult
+        resolve(query.commitTag === undefined ? outcome : { ...outcome, command: query.commitTag })
       })
       client.query(query)
     })
@@ -99,7 +110,7 @@ function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: Part
   function release(destroy = false): void {
     // Not idle: somebody sent a BEGIN of their own and never ended it.
     const isIdle = client.getTransactionStatus() === 'I'
-    client.release(destroy || isStale || unusable !== undefined || !isIdle)
+    client.release(destroy || isStale || lost !== undefined || !isIdle)
   }
 
   // The other overload of `query` takes a cursor; the dialect gets none.
@@ -107,3 +118,12 @@ function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: Part
 }
 
 const done = (command: string) => ({ command, rows: [] })
+
+/** What the server says of every statement in a transaction that has failed. */
+const aborted = (cause: Error) =>
+  Object.assign(
+    new Error('current transaction is aborted, commands ignored until end of transaction block', { cause }),
+    {
+      code: '25P02'
+    }
+  )

@@ -2,15 +2,13 @@ import { CompiledQuery, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { type Backend, createEcho } from './backend.ts'
 import type { Scopes } from './executor.ts'
-import { kyselyPool } from './held-client.ts'
+import { CLIENT_MARGIN_MS, kyselyPool } from './held-client.ts'
 import { runScriptOn, runSingleOn } from './pool.ts'
 import { postgresTypes } from './postgres-types.ts'
 import { openReaders } from './readers.ts'
 import { namedStatements, unnamedStatements } from './statements.ts'
 import type { PostgresOptions } from './types.ts'
 
-/** What the client waits longer than the server, so that the server's own error comes first when it can. */
-const CLIENT_MARGIN_MS = 1000
 const OVERFLOW_IDLE_MS = 10_000
 const IDLE_IN_TRANSACTION_MS = 10_000
 const KEEP_ALIVE_DELAY_MS = 10_000
@@ -51,7 +49,7 @@ export async function openPostgres(options: PostgresOptions, scopes: Scopes): Pr
     await close()
     throw new Error(`The database at ${placeOf(url)} cannot be reached: ${reasonOf(error)}`, { cause: error })
   }
-  const dialect = new PostgresDialect({ pool: kyselyPool(pool, { scopes, statements, echo }) })
+  const dialect = new PostgresDialect({ pool: kyselyPool(pool, { scopes, statements, echo, statementTimeoutMs }) })
   const driver = dialect.createDriver()
   await driver.init()
   const runOnPool = runSingleOn(pool, statements, echo)

@@ -61,6 +61,8 @@ export function createTransactions({
         return await within(deadline - performance.now(), async () => {
           if (prelude !== undefined) await sql.raw(prelude).execute(trx)
           const result = await fn(trx)
+          // From here on it is too late for more.
+          endingOf.delete(trx.getExecutor())
           if (groups) scope.last = ending.statements.pop()
           for (const statement of ending.statements) await trx.executeQuery(statement)
           return result

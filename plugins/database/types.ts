@@ -42,8 +42,9 @@ export interface OpenDatabase {
    */
   transaction<T>(fn: (trx: Transaction<Tables>) => Promise<T>): Promise<T>
   /**
-   * Runs `statement` when the work of `trx` is done, on PostgreSQL the last one in one round trip with the COMMIT. If it
-   * fails, `transaction()` rejects and nothing was done.
+   * Runs one statement when the work of `trx` is done; what it returns is not looked at. On PostgreSQL the last one takes one
+   * round trip with the COMMIT, and like that the time of `statementTimeoutMs`, not of `transactionTimeoutMs`. If it fails,
+   * `transaction()` rejects and nothing was done.
    */
   beforeCommit(trx: Transaction<Tables>, statement: CompiledQuery): void
   /** Runs `fn` after the commit of `trx` and before `transaction()` resolves; never when it rolls back. */

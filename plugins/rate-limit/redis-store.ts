@@ -37,11 +37,12 @@ export function redisStore(
     calls++
     try {
       const { keys, args } = encode(batch)
+      const askedAt = now()
       const reply = await guard.call((client) => evaluate(client, keys, args))
       let at = 0
       for (const { check, resolve } of batch) {
         const verdict = readVerdict(reply, at, check)
-        if (!verdict.isAllowed) refusals.add(check, verdict)
+        if (!verdict.isAllowed) refusals.add(check, verdict, askedAt)
         resolve(verdict)
         at += 2 * check.set.policies.length
       }

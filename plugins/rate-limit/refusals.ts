@@ -11,7 +11,9 @@ interface Refusal {
   set: PolicySet
   cost: number
   states: Verdict['states']
-  at: number
+  /** When Redis was asked, and when it had answered: it looked in between. */
+  askedAt: number
+  answeredAt: number
   /** Nothing passes within this time: refused calls are not charged, and none of what counts is forgotten earlier. */
   forMs: number
 }
@@ -20,16 +22,24 @@ interface Refusal {
 export function createRefusals(now: () => number) {
   const known = new LRUCache<string, Refusal>({ max: MAX_CLIENTS })
   return {
-    add({ client, set, cost }: Check, { states }: Verdict): void {
+    add({ client, set, cost }: Check, { states }: Verdict, askedAt: number): void {
       const waits = states.map(({ isExceeded, resetMs }) => (isExceeded ? resetMs : 0))
-      known.set(client, { set, cost, states, at: now(), forMs: Math.min(REMEMBERED_MS, Math.max(...waits)) })
+      known.set(client, {
+        set,
+        cost,
+        states,
+        askedAt,
+        answeredAt: now(),
+        forMs: Math.min(REMEMBERED_MS, Math.max(...waits))
+      })
     },
     find({ client, set, cost }: Check): Verdict | undefined {
       if (known.size === 0) return undefined
       const refusal = known.get(client)
-      if (refusal === undefined || refusal.set !== set || cost < refusal.cost) return undefined
-      const elapsed = now() - refusal.at
-      if (elapsed >= refusal.forMs) return undefined
+      if (refusal === undefined || refusal.set !== set || refusal.cost !== cost) return undefined
+      const present = now()
+      if (present - refusal.askedAt >= refusal.forMs) return undefined
+      const elapsed = present - refusal.answeredAt
       const states = refusal.states.map((state) => ({ ...state, resetMs: Math.max(0, state.resetMs - elapsed) }))
       return { isAllowed: false, states, isBlind: false }
     }

@@ -1,6 +1,6 @@
-import { CompiledQuery, sql } from 'kysely'
+import { CompiledQuery, type Kysely, sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { type OpenDatabase, openDatabase } from '../../../plugins/database/index.ts'
+import { type OpenDatabase, openDatabase, type Tables } from '../../../plugins/database/index.ts'
 import { emptyDatabase } from '../../support/database.ts'
 import { tcpProxy } from '../../support/tcp-proxy.ts'
 
@@ -68,19 +68,73 @@ t.test('without its COMMIT nothing of a transaction stays', async (t) => {
   t.same((await sql`select 1 as one`.execute(database.db)).rows, [{ one: 1 }])
 })
 
-t.test('a first statement that cannot be parsed fails alone', async (t) => {
+t.test('a first statement without values stays in its transaction, whatever ends it', async (t) => {
   const { url, direct } = await withNotes(t)
-  const database = await open(t, url)
-  const add = () => database.transaction((trx) => sql`insert into later values (${'a'})`.execute(trx))
-  await t.rejects(add(), { code: '42P01' })
-  await sql`create table later (text text)`.execute(direct.db)
-  await add()
-  await add()
+  const proxy = await tcpProxy(t, Number(url.port || 5432))
+  url.port = String(proxy.port)
+  const database = await openDatabase({ url: url.href, poolSize: 1, maxOverflow: 0, transactionTimeoutMs: 150 })
+  t.teardown(() => database.close())
+  const write = (trx: Kysely<Tables>) => sql.raw(`insert into notes values ('outside')`).execute(trx)
+  const sibling = database.transaction((trx) => Promise.all([write(trx), Promise.reject(new Error('sibling'))]))
+  await t.rejects(sibling, { message: 'sibling' })
+  const forgotten = database.transaction(async (trx) => {
+    write(trx).catch(() => {})
+    await Promise.resolve()
+    throw new Error('forgotten')
+  })
+  await t.rejects(forgotten, { message: 'forgotten' })
   const many = database.transaction(async (trx) => {
-    await sql.raw(`insert into later values ('b'); insert into later values ('c')`).execute(trx)
+    await sql.raw(`insert into notes values ('b'); insert into notes values ('c')`).execute(trx)
     throw new Error('half-way')
   })
   await t.rejects(many, { message: 'half-way' })
-  const { rows } = await sql`select text from later`.execute(direct.db)
-  t.same(rows, [{ text: 'a' }, { text: 'a' }], 'several statements in one text are in the transaction, too')
+  proxy.delay(250)
+  await t.rejects(database.transaction(write), { code: 'TRANSACTION_TIMEOUT' })
+  t.same(await notes(direct), [])
+  proxy.delay(0)
+  await database.transaction(write)
+  t.same(await notes(direct), ['outside'])
+})
+
+t.test('a first statement that cannot be parsed fails like any other', async (t) => {
+  const { url, direct } = await withNotes(t)
+  const database = await open(t, url)
+  const pid = async () => (await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(database.db)).rows[0]?.pid
+  const before = await pid()
+  const add = <DB>(to: Kysely<DB>) => sql`insert into later values (${'a'})`.execute(to)
+  await t.rejects(database.transaction(add), { code: '42P01' })
+  const mapped = database.transaction((trx) => add(trx).catch(() => Promise.reject(new Error('said otherwise'))))
+  await t.rejects(mapped, { message: 'said otherwise' })
+  const goingOn = database.transaction(async (trx) => {
+    await add(trx).catch(() => {})
+    await sql`insert into notes values (${'outside'})`.execute(trx)
+  })
+  await t.rejects(goingOn, { code: '25P02' })
+  const swallowed = database.transaction(async (trx) => {
+    await add(trx).catch(() => {})
+  })
+  await t.rejects(swallowed, 'there was nothing to commit')
+  await sql`create table later (text text)`.execute(direct.db)
+  await database.transaction(add)
+  await database.transaction(add)
+  t.equal(await pid(), before, 'on one connection all the time')
+  t.same((await sql`select text from later`.execute(direct.db)).rows, [{ text: 'a' }, { text: 'a' }])
+  t.same(await notes(direct), [])
+})
+
+t.test('what goes with a COMMIT leaves it its time, and its rows are nobody’s', async (t) => {
+  const { url, direct } = await withNotes(t)
+  await sql
+    .raw(
+      `create function dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(1.3); return null; end';
+       create constraint trigger slow after insert on notes initially deferred for each row execute function dawdle()`
+    )
+    .execute(direct.db)
+  const database = await openDatabase({ url: url.href, poolSize: 1, maxOverflow: 0, statementTimeoutMs: 1400 })
+  t.teardown(() => database.close())
+  await database.transaction(async (trx) => {
+    const last = `with done as (select pg_sleep(1.3)) insert into notes select $1 from done returning 9223372036854775807::int8`
+    database.beforeCommit(trx, CompiledQuery.raw(last, ['kept']))
+  })
+  t.same(await notes(direct), ['kept'])
 })
