@@ -19,7 +19,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const executor = new DatabaseExecutor({ dialect, provider, scopes, runSingle })
   const db = new Kysely<Tables>({ config: { dialect }, dialect, driver, executor })
   const { transactionTimeoutMs: timeoutMs = 10_000, logger } = options
-  const transactions = createTransactions({ db, scopes, timeoutMs, prelude, groups: kind === 'postgres', logger })
+  const transactions = createTransactions({ db, scopes, timeoutMs, prelude, joinsCommit: kind === 'postgres', logger })
   let closing: Promise<void> | undefined
   return {
     kind,

@@ -16,7 +16,7 @@ export interface TransactionsOptions {
   /** A statement that opens each transaction. */
   prelude?: string | undefined
   /** Whether the last statement can travel with the COMMIT. */
-  groups: boolean
+  joinsCommit: boolean
   logger?: DatabaseLogger | undefined
 }
 
@@ -33,7 +33,7 @@ export function createTransactions({
   scopes,
   timeoutMs,
   prelude,
-  groups,
+  joinsCommit,
   logger
 }: TransactionsOptions): Transactions {
   // Keyed by the executor: `trx.withTables()` makes another Transaction, but keeps it.
@@ -63,7 +63,7 @@ export function createTransactions({
           const result = await fn(trx)
           // From here on it is too late for more.
           endingOf.delete(trx.getExecutor())
-          if (groups) scope.last = ending.statements.pop()
+          if (joinsCommit) scope.last = ending.statements.pop()
           for (const statement of ending.statements) await trx.executeQuery(statement)
           return result
         })
