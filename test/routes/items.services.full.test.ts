@@ -69,6 +69,8 @@ t.test('with a million rows', async (t) => {
   await seedItems(app.db, 1_000_000)
   const rate = 1_000_000 / ((performance.now() - startedAt) / 1000)
   t.comment(`seeded ${Math.round(rate)} rows/s`)
+  // Behind the back of the API, which remembers its lists for a minute.
+  await app.cache.invalidate('items')
   t.ok(rate > 5000, 'rows are made by the database, many at a time')
 
   await t.test('page 50,000 by cursor takes no more than twice the time of page 1', async (t) => {
