@@ -54,6 +54,7 @@ local function shift(window, age)
 end
 
 local function read(window)
+  window.isFolded = false
   local value = redis.call('GET', window.key)
   if not value then return start(window) end
   local width, index
@@ -65,9 +66,16 @@ local function read(window)
     local all = window.sum + window.edgeCalls
     start(window)
     window.last, window.calls, window.sum = now, all, all
+    window.isFolded = all > 0
   elseif age > 0 then
     shift(window, age)
   end
+end
+
+local function write(window)
+  local head = struct.pack('${HEAD}', window.width, window.index, window.last, window.oldest, window.edge,
+    window.calls, window.sum, window.edgeCalls)
+  redis.call('SET', window.key, head .. window.rest, 'PX', math.ceil(${CELLS} * window.width))
 end
 
 local function msUntilFree(window, amount)
@@ -117,9 +125,10 @@ while ARGV[arg] do
       if isAllowed and cost > 0 then
         window.calls, window.sum, window.used = window.calls + cost, window.sum + cost, window.used + cost
         window.last = math.max(window.last, now)
-        local head = struct.pack('${HEAD}', window.width, window.index, window.last, window.oldest, window.edge,
-          window.calls, window.sum, window.edgeCalls)
-        redis.call('SET', window.key, head .. window.rest, 'PX', math.ceil(${CELLS} * window.width))
+        write(window)
+      elseif window.isFolded then
+        -- Or the next call would count them as of its own moment.
+        write(window)
       end
       local amount = window.isExceeded and window.used + cost - window.max or 1
       local ms = 0

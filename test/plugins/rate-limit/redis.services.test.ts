@@ -51,6 +51,31 @@ t.test('L07: the script decides exactly as the memory store does, at every momen
   }
 })
 
+t.test('L07: when a period changes, calls count as of the first look at them, and no later', async (t) => {
+  const { take } = redisStore(
+    redisGuard,
+    () => performance.now(),
+    (_, error) => Promise.reject(error)
+  )
+  const long = { quota: { max: 2, seconds: 1800 } }
+  for (const [client, next] of [
+    ['shortened', { max: 2, seconds: 2 }],
+    ['lengthened', { max: 2, seconds: 3600 }]
+  ] as const) {
+    for (let n = 0; n < 2; n++) t.match(await take(checkOf(client, long)), { isAllowed: true })
+    t.match(await take(checkOf(client, long)), { isAllowed: false })
+    t.match(await take(checkOf(client, { quota: next })), { isAllowed: false })
+    t.ok((await redis.pttl(`rl:{${client}}:quota`)) <= next.seconds * 1000 * 1.1)
+  }
+  t.ok((await redis.pttl('rl:{lengthened}:quota')) > 3_600_000, 'and they are not forgotten early')
+  for (let n = 0; n < 4; n++) {
+    await sleep(400)
+    t.match(await take(checkOf('shortened', { quota: { max: 2, seconds: 2 } })), { isAllowed: false })
+  }
+  await sleep(400)
+  t.match(await take(checkOf('shortened', { quota: { max: 2, seconds: 2 } })), { isAllowed: true })
+})
+
 t.test('L01: checks of one moment are told apart, each charged all or none', async (t) => {
   const { take } = redisStore(
     redisGuard,
