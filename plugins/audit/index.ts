@@ -51,14 +51,15 @@ async function audit(app: FastifyInstance, options: AuditOptions): Promise<void>
   if (first === undefined || first.key.length < 32) throw new Error('audit: keys needs a key of at least 32 bytes')
   const key = createSecretKey(first.key)
 
-  function insertOf({ request, origin, details, ...event }: AuditEvent): CompiledQuery {
+  function valuesOf({ request, origin, details, ...event }: AuditEvent): unknown[] {
     if (event.action.endsWith('.failed')) throw new Error(`${event.action}: failures are counted, use recordFailure`)
     const { actor_id = request?.principal?.id ?? null, action, target_type = null, target_id = null } = event
     const { ip, user_agent, request_id } = origin ?? (request ? originOf(request) : nowhere)
     const what = details === undefined ? null : withoutSecrets(details)
-    const values = [action, actor_id, target_type, target_id, ip, user_agent, request_id, what]
-    return CompiledQuery.raw(insertEvent, values)
+    return [action, actor_id, target_type, target_id, ip, user_agent, request_id, what]
   }
+
+  const insertOf = (event: AuditEvent) => CompiledQuery.raw(insertEvent, valuesOf(event))
 
   app.decorate('audit', {
     async record(trx, event) {
@@ -86,23 +87,33 @@ async function audit(app: FastifyInstance, options: AuditOptions): Promise<void>
   })
   app.database.participate({
     async commit(trx, request, result) {
-      const { audit: action } = request.routeOptions.config
-      if (action === undefined) return
-      const [target_type = ''] = action.split('.')
-      const details = result.details ?? (/^P(ATCH|UT)$/.test(request.method) ? namesIn(request.body) : undefined)
-      const target_id = targetOf(request, result)
-      const event = { action, target_type, target_id, ...(details && { details }), request }
-      app.database.beforeCommit(trx, insertOf(event))
+      const event = eventOf(request, result.details)
+      if (event !== null) app.database.beforeCommit(trx, insertOf({ ...event, target_id: targetOf(request, result) }))
+    },
+    accompany(request) {
+      const event = eventOf(request)
+      return event && { sql: insertEventOfWritten, parameters: valuesOf(event) }
     }
   })
 }
 
 // As text, not built anew for every change.
-const insertEvent = `
-  insert into audit_events (action, actor_id, target_type, target_id, ip, user_agent, request_id, details)
-  values ($1, $2, $3, $4, $5, $6, $7, $8)`
+const insert = `
+  insert into audit_events (action, actor_id, target_type, target_id, ip, user_agent, request_id, details)`
+const insertEvent = `${insert} values ($1, $2, $3, $4, $5, $6, $7, $8)`
+const insertEventOfWritten = `${insert}
+  select $1, $2::uuid, $3, coalesce($4, id::text), $5, $6, $7, $8::jsonb from written`
 
 const nowhere: AuditOrigin = { ip: null, user_agent: null, request_id: null }
+
+/** What a route declares to record; `null`: nothing. */
+function eventOf(request: FastifyRequest, details?: Record<string, unknown>): AuditEvent | null {
+  const { audit: action } = request.routeOptions.config
+  if (action === undefined) return null
+  const [target_type = ''] = action.split('.')
+  const what = details ?? (/^P(ATCH|UT)$/.test(request.method) ? namesIn(request.body) : undefined)
+  return { action, target_type, ...(what && { details: what }), request }
+}
 
 function originOf(request: FastifyRequest): AuditOrigin {
   return {

@@ -31,10 +31,17 @@ export const TransactionOver = createError(
   500
 )
 
-/** A fault of the program: a route that declares `audit` or `idempotent` answered without `request.transaction`. */
+/** A fault of the program: the work of `request.write` is one statement. */
+export const MoreThanOneStatement = createError(
+  'MORE_THAN_ONE_STATEMENT',
+  'request.write runs one statement; more of them need request.transaction',
+  500
+)
+
+/** A fault of the program: a route that declares `audit` or `idempotent` went round `request.transaction` and `request.write`. */
 export const OutsideTransaction = createError(
   'OUTSIDE_TRANSACTION',
-  '%s %s declares audit or idempotent, but answered without request.transaction',
+  '%s %s declares audit or idempotent, but answered without request.transaction or request.write',
   500
 )
 

@@ -2,6 +2,7 @@ import { Kysely } from 'kysely'
 import type { Backend } from './backend.ts'
 import { DatabaseUnavailable, InsideTransaction } from './errors.ts'
 import { createScopes, DatabaseExecutor, isInside, type Scopes } from './executor.ts'
+import { oneStatementHandles } from './one-statement.ts'
 import { createTransactions } from './transaction.ts'
 import type { DatabaseOptions, OpenDatabase, Tables } from './types.ts'
 
@@ -19,7 +20,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const executor = new DatabaseExecutor({ dialect, provider, scopes, runSingle })
   const db = new Kysely<Tables>({ config: { dialect }, dialect, driver, executor })
   const { transactionTimeoutMs: timeoutMs = 10_000, logger } = options
-  const transactions = createTransactions({ db, scopes, timeoutMs, prelude, joinsCommit: kind === 'postgres', logger })
+  const joinsCommit = kind === 'postgres'
+  const oneStatement = oneStatementHandles(dialect, driver)
+  const transactions = createTransactions({ db, scopes, timeoutMs, prelude, joinsCommit, oneStatement, logger })
   let closing: Promise<void> | undefined
   return {
     kind,

@@ -1,7 +1,7 @@
 import { type CompiledQuery, type Kysely, sql, type Transaction } from 'kysely'
 import { isStaleStatement, sqlstateOf, TransactionOver, TransactionTimeout } from './errors.ts'
 import type { Scopes } from './executor.ts'
-import type { DatabaseLogger, OpenDatabase, Tables } from './types.ts'
+import type { Companion, DatabaseLogger, OpenDatabase, Tables } from './types.ts'
 
 const MAX_RETRIES = 2
 const SERIALIZATION_FAILURE = '40001'
@@ -17,10 +17,12 @@ export interface TransactionsOptions {
   prelude?: string | undefined
   /** Whether the last statement can travel with the COMMIT. */
   joinsCommit: boolean
+  /** A handle for one statement and its companions. */
+  oneStatement(db: Kysely<Tables>, companions: readonly Companion[]): Transaction<Tables>
   logger?: DatabaseLogger | undefined
 }
 
-export type Transactions = Pick<OpenDatabase, 'transaction' | 'beforeCommit' | 'afterCommit' | 'current'>
+export type Transactions = Pick<OpenDatabase, 'transaction' | 'write' | 'beforeCommit' | 'afterCommit' | 'current'>
 
 /** What waits for the end of a transaction. */
 interface Ending {
@@ -34,6 +36,7 @@ export function createTransactions({
   timeoutMs,
   prelude,
   joinsCommit,
+  oneStatement,
   logger
 }: TransactionsOptions): Transactions {
   // Keyed by the executor: `trx.withTables()` makes another Transaction, but keeps it.
@@ -41,13 +44,13 @@ export function createTransactions({
 
   async function transaction<T>(fn: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
     const deadline = performance.now() + timeoutMs
-    for (let retries = 0; ; retries++) {
-      try {
-        return await attempt(fn, deadline)
-      } catch (error) {
-        if (retries === MAX_RETRIES || !isRetryable(error)) throw error
-      }
-    }
+    return withRetries(() => attempt(fn, deadline))
+  }
+
+  function write<T>(change: (trx: Transaction<Tables>) => Promise<T>, companions: readonly Companion[] = []) {
+    // The deadlines of the server hold inside a transaction only.
+    if (prelude !== undefined) return transaction((trx) => change(oneStatement(trx, companions)))
+    return withRetries(() => change(oneStatement(db, companions)))
   }
 
   async function attempt<T>(fn: (trx: Transaction<Tables>) => Promise<T>, deadline: number): Promise<T> {
@@ -91,11 +94,22 @@ export function createTransactions({
 
   return {
     transaction,
+    write,
     beforeCommit: (trx, statement) => void endingIn(trx).statements.push(statement),
     afterCommit: (trx, fn) => void endingIn(trx).callbacks.push(fn),
     current() {
       const scope = scopes.getStore()
       return scope?.state === 'held' ? scope.trx : undefined
+    }
+  }
+}
+
+async function withRetries<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let retries = 0; ; retries++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (retries === MAX_RETRIES || !isRetryable(error)) throw error
     }
   }
 }

@@ -9,11 +9,20 @@ import type { CompiledQuery, Kysely, Transaction } from 'kysely'
 // biome-ignore lint/suspicious/noEmptyInterface: filled by declaration merging
 export interface Tables {}
 
-/** What the work of a transaction answers; participants may store or replay it. */
-export interface TransactionResult {
-  status: number
-  body: unknown
+/** What a write answers. */
+export interface Answer<Status extends number = number, Body = unknown> {
+  status: Status
+  body: Body
   location?: string
+}
+
+/** What the work of a transaction answers; participants may store or replay it. */
+export interface TransactionResult extends Answer {}
+
+/** An INSERT that goes in one statement with another one, which it may read as the table `written`. Its values: `$1`, `$2`, … */
+export interface Companion {
+  sql: string
+  parameters: readonly unknown[]
 }
 
 /** A plugin that takes part in each `request.transaction`, e.g. to record what was done in the same transaction. */
@@ -22,6 +31,11 @@ export interface Participant {
   begin?(trx: Transaction<Tables>, request: FastifyRequest): Promise<TransactionResult | undefined>
   /** Runs last inside the transaction. */
   commit?(trx: Transaction<Tables>, request: FastifyRequest, result: TransactionResult): Promise<void>
+  /**
+   * Of `request.write`: what goes with its statement instead of `begin` and `commit`, `null` for nothing. With `undefined`,
+   * and without this method, the write becomes a transaction with both.
+   */
+  accompany?(request: FastifyRequest): Companion | null | undefined
 }
 
 export interface PoolStats {
@@ -41,6 +55,13 @@ export interface OpenDatabase {
    * Inside, any use of the outer `db` and a nested `transaction` reject; past `transactionTimeoutMs` it is rolled back.
    */
   transaction<T>(fn: (trx: Transaction<Tables>) => Promise<T>): Promise<T>
+  /**
+   * Runs the one statement of `change` with its companions: a transaction in one round trip. Retried like one; its deadlines
+   * are those of a statement.
+   *
+   * @throws MoreThanOneStatement for a second statement
+   */
+  write<T>(change: (trx: Transaction<Tables>) => Promise<T>, companions?: readonly Companion[]): Promise<T>
   /**
    * Runs one statement when the work of `trx` is done; what it returns is not looked at. On PostgreSQL the last one takes one
    * round trip with the COMMIT, and like that the time of `statementTimeoutMs`, not of `transactionTimeoutMs`. If it fails,

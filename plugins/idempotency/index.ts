@@ -74,7 +74,8 @@ async function idempotency(app: FastifyInstance, { caller, ttlHours = 24 }: Idem
       const { claim, fingerprint } = claims.get(request) ?? {}
       if (claim === undefined || fingerprint === undefined || result.status < 200 || result.status > 299) return
       await storeAnswer(trx.withTables<IdempotencyTables>(), { ...claim, fingerprint }, result)
-    }
+    },
+    accompany: (request) => (claims.has(request) ? undefined : null)
   })
 
   app.decorate('idempotency', {

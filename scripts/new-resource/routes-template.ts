@@ -8,7 +8,7 @@ export function routes({ names, isPublic }: Resource): string {
   const who = isPublic ? '' : ' of the caller'
   return `import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { Transaction } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { Database } from '../../../../db/types.ts'
 import { absentOrChanged } from '../../../../plugins/conditional/errors.ts'
 import { NotFound } from '../../../../plugins/envelope/errors.ts'
@@ -23,8 +23,8 @@ const own = (caller: { user_id: number }, params: { ${singular}_id: string }) =>
 })
 
 /** Why an UPDATE found no row. */
-const refusal = (trx: Transaction<Database>, mine: ReturnType<typeof own>, ifMatch: object | undefined) =>
-  absentOrChanged(ifMatch, () => ${variables}.exists(trx, mine), new NotFound('${title} not found'))
+const refusal = (db: Kysely<Database>, mine: ReturnType<typeof own>, ifMatch: object | undefined) =>
+  absentOrChanged(ifMatch, () => ${variables}.exists(db, mine), new NotFound('${title} not found'))
 
 export interface ${types}Options {
   /** Calls of one user a minute. */
@@ -49,11 +49,14 @@ const routes: FastifyPluginAsyncTypebox<${types}Options> = async (app, { perMinu
       }
     },
     async (request, reply) => {
-      const { status, body, location } = await request.transaction(async (trx) => {
-        const ${variable} = await ${variables}.create(trx, { ...request.body, owner_id: request.caller.user_id }, columns)
-        const location = \`/api/v1/${path}/\${${variable}.id}\`
-        return { status: 201, body: success('${title} created successfully', ${variable}), location }
-      })
+      const { status, body, location } = await request.write(
+        (trx) => ${variables}.create(trx, { ...request.body, owner_id: request.caller.user_id }, columns),
+        (${variable}) => ({
+          status: 201,
+          body: success('${title} created successfully', ${variable}),
+          location: \`/api/v1/${path}/\${${variable}.id}\`
+        })
+      )
       return reply.code(status).header('location', location).send(body)
     }
   )
@@ -110,13 +113,13 @@ const routes: FastifyPluginAsyncTypebox<${types}Options> = async (app, { perMinu
       }
     },
     async (request) => {
-      const { body } = await request.transaction(async (trx) => {
-        const mine = own(request.caller, request.params)
-        const ${variable} = await ${variables}.update(trx, { ...mine, ...request.ifMatch }, request.body, columns)
-        if (${variable} === undefined) throw await refusal(trx, mine, request.ifMatch)
-        return { status: 200, body: success('${title} updated successfully', ${variable}) }
-      })
-      return body
+      const mine = own(request.caller, request.params)
+      const answer = await request.write(
+        (trx) => ${variables}.update(trx, { ...mine, ...request.ifMatch }, request.body, columns),
+        (${variable}) => ({ status: 200, body: success('${title} updated successfully', ${variable}) })
+      )
+      if (answer === undefined) throw await refusal(app.db, mine, request.ifMatch)
+      return answer.body
     }
   )
 

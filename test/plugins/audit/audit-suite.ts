@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely'
 import type { Test } from 'tap'
 import { type AuditEventsTable, type AuditOptions, auditMigration, auditPlugin } from '../../../plugins/audit/index.ts'
 import { databasePlugin, type OpenDatabase } from '../../../plugins/database/index.ts'
+import { writtenSuite } from './written-suite.ts'
 
 const keys = [{ kid: 'k1', key: Buffer.alloc(32, 7) }]
 const uuid = '11111111-1111-4111-8111-111111111111'
@@ -114,6 +115,8 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
     ])
     t.equal((await events(app)).length, 2, 'the refused request left nothing')
   })
+
+  writtenSuite(t, app, () => events(app))
 
   t.test('an event of a transaction that is rolled back is not there', async (t) => {
     const attempt = app.database.transaction(async (trx) => {

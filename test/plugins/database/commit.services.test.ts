@@ -53,6 +53,23 @@ t.test('a change and what waits for its commit take three round trips', async (t
   t.same(await notes(direct), ['change', 'record', 'change', 'record'])
 })
 
+t.test('a change of one statement and what goes with it take one round trip', async (t) => {
+  const { url, direct } = await withNotes(t)
+  const proxy = await tcpProxy(t, Number(url.port || 5432))
+  url.port = String(proxy.port)
+  const database = await open(t, url)
+  const beside = { sql: 'insert into notes select $1 from written', parameters: ['record'] }
+  const change = () =>
+    database.write((trx) => sql`insert into notes values (${'change'}) returning text`.execute(trx), [beside])
+  await change()
+  proxy.delay(200)
+  const startedAt = performance.now()
+  await change()
+  const ms = performance.now() - startedAt
+  t.ok(ms >= 200 && ms < 400, `${ms} ms`)
+  t.same((await notes(direct)).sort(), ['change', 'change', 'record', 'record'])
+})
+
 t.test('without its COMMIT nothing of a transaction stays', async (t) => {
   const { url, direct } = await withNotes(t)
   const proxy = await tcpProxy(t, Number(url.port || 5432))

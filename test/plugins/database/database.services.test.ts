@@ -6,6 +6,7 @@ import { emptyDatabase } from '../../support/database.ts'
 import { rowsSuite } from './rows-suite.ts'
 import { transactionEndSuite } from './transaction-end-suite.ts'
 import { transactionSuite } from './transaction-suite.ts'
+import { writeSuite } from './write-suite.ts'
 
 const url = await emptyDatabase(t)
 const database = await openDatabase({ url, poolSize: 2, maxOverflow: 0, transactionTimeoutMs: 300 })
@@ -15,6 +16,7 @@ t.equal(database.kind, 'postgres')
 rowsSuite(t, database)
 transactionSuite(t, database)
 transactionEndSuite(t, database)
+writeSuite(t, database)
 
 t.test("other users of the driver keep the driver's own parsers", async (t) => {
   await sql`select 1::int8`.execute(database.db)

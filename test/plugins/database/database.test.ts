@@ -4,6 +4,7 @@ import { emptyDump } from '../../support/embedded.ts'
 import { rowsSuite } from './rows-suite.ts'
 import { transactionEndSuite } from './transaction-end-suite.ts'
 import { transactionSuite } from './transaction-suite.ts'
+import { writeSuite } from './write-suite.ts'
 
 const database = await openDatabase({ dataDir: null, load: await emptyDump(), transactionTimeoutMs: 300 })
 t.teardown(() => database.close())
@@ -12,6 +13,7 @@ t.equal(database.kind, 'embedded')
 rowsSuite(t, database)
 transactionSuite(t, database)
 transactionEndSuite(t, database)
+writeSuite(t, database)
 
 t.test('stats count the one connection there is', async (t) => {
   t.same(database.stats(), { size: 1, idle: 1, waiting: 0 })

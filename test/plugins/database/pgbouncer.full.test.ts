@@ -33,6 +33,11 @@ t.test('without named statements everything works through PgBouncer in transacti
 
   const slow = database.transaction((trx) => sql`select pg_sleep(5)`.execute(trx))
   await t.rejects(slow, { code: '57014' }, 'timeouts hold inside transactions')
+  await t.rejects(
+    database.write((trx) => sql`select pg_sleep(5)`.execute(trx)),
+    { code: '57014' },
+    'and a write of one statement is inside one'
+  )
   const { rows: settings } = await sql`select current_setting('statement_timeout') as ms`.execute(db)
   t.same(settings, [{ ms: '0' }], 'and do not leak into the sessions of others')
 })

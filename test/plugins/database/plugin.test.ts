@@ -109,6 +109,66 @@ t.test('a commit that fails takes the work with it', async (t) => {
   t.same(await notes(), [])
 })
 
+t.test('a write takes along what participants record; who cannot say makes it a transaction', async (t) => {
+  const ran: string[] = []
+  let isAsked = true
+  const { app } = await start(t, { strict: true }, (app) => {
+    app.database.participate({
+      commit: async (trx) => void (await add('commit').execute(trx)),
+      accompany: () => ({ sql: `insert into notes select $1 || text from written`, parameters: ['beside '] })
+    })
+    app.database.participate({ accompany: () => null })
+    app.database.participate({
+      begin: async () => void ran.push('begin'),
+      commit: async (_trx, _request, { status }) => void ran.push(`commit ${status}`),
+      accompany: () => (isAsked ? null : undefined)
+    })
+    app.post('/', { config: audited }, async (request, reply) => {
+      const result = await request.write(
+        async (trx) =>
+          (await sql<{ text: string }>`insert into notes values ('work') returning text`.execute(trx)).rows[0],
+        ({ text }) => ({ status: 201, body: { text } })
+      )
+      return reply.code(result?.status ?? 500).send(result?.body)
+    })
+    app.post('/nothing', { config: audited }, async (request, reply) => {
+      const result = await request.write(
+        async (trx) => (await sql<object>`delete from notes where text = 'absent' returning text`.execute(trx)).rows[0],
+        () => ({ status: 200, body: null })
+      )
+      return reply.code(result === undefined ? 404 : 200).send({})
+    })
+  })
+  const texts = async () => (await notes()).map(({ text }) => text)
+  for (const url of ['/nothing', '/']) await app.inject({ method: 'POST', url })
+  t.same(await texts(), ['beside work', 'work'])
+  t.same(ran, [])
+
+  await sql`truncate notes`.execute(shared.db)
+  isAsked = false
+  t.equal((await app.inject({ method: 'POST', url: '/nothing' })).statusCode, 404)
+  t.same(await texts(), [], 'where no row was changed nothing is committed')
+  const response = await app.inject({ method: 'POST', url: '/' })
+  t.equal(response.statusCode, 201)
+  t.same(response.json(), { text: 'work' })
+  t.same(await texts(), ['commit', 'work'])
+  t.same(ran, ['begin', 'begin', 'commit 201'])
+})
+
+t.test('a participant that knows transactions only takes part in writes as well', async (t) => {
+  const { app } = await start(t, {}, (app) => {
+    app.database.participate({ commit: () => Promise.reject(new Error('no record, no change')) })
+    app.post('/', (request) =>
+      request.write(
+        async (trx) => (await sql<object>`insert into notes values ('work') returning text`.execute(trx)).rows[0],
+        () => ({ status: 200, body: null })
+      )
+    )
+  })
+  t.equal((await app.inject({ method: 'POST', url: '/' })).statusCode, 500)
+  t.same(await notes(), [])
+})
+
 t.test('a route that declares audit or idempotent and goes round the transaction is an error in the log', async (t) => {
   const { app, lines } = await start(t, {}, (app) => {
     app.post('/audited', { config: audited }, async () => 'done')

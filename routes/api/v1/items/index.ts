@@ -112,11 +112,14 @@ const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, pe
     },
     async (request, reply) => {
       const { caller } = request
-      const { status, body, location } = await request.transaction(async (trx) => {
-        const item = await items.create(trx, { ...request.body, owner_id: caller.user_id }, columns)
-        const location = `/api/v1/items/${item.id}`
-        return { status: 201, body: success('Item created successfully', seenBy(caller)(item)), location }
-      })
+      const { status, body, location } = await request.write(
+        (trx) => items.create(trx, { ...request.body, owner_id: caller.user_id }, columns),
+        (item) => ({
+          status: 201,
+          body: success('Item created successfully', seenBy(caller)(item)),
+          location: `/api/v1/items/${item.id}`
+        })
+      )
       return reply.code(status).header('location', location).send(body)
     }
   )

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { Transaction } from 'kysely'
+import type { Kysely } from 'kysely'
 import { containing } from '../../../../db/search.ts'
 import type { Database } from '../../../../db/types.ts'
 import { absentOrChanged } from '../../../../plugins/conditional/errors.ts'
@@ -16,8 +16,8 @@ const own = (caller: { user_id: number }, params: { todo_id: string }) => ({
 })
 
 /** Why an UPDATE found no row. */
-const refusal = (trx: Transaction<Database>, mine: ReturnType<typeof own>, ifMatch: object | undefined) =>
-  absentOrChanged(ifMatch, () => todos.exists(trx, mine), new NotFound('Todo not found'))
+const refusal = (db: Kysely<Database>, mine: ReturnType<typeof own>, ifMatch: object | undefined) =>
+  absentOrChanged(ifMatch, () => todos.exists(db, mine), new NotFound('Todo not found'))
 
 export interface TodoOptions {
   /** Calls of one user a minute. */
@@ -49,10 +49,14 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
       }
     },
     async (request, reply) => {
-      const { status, body, location } = await request.transaction(async (trx) => {
-        const todo = await todos.create(trx, { ...request.body, owner_id: request.caller.user_id }, columns)
-        return { status: 201, body: success('Todo created successfully', todo), location: `/api/v1/todos/${todo.id}` }
-      })
+      const { status, body, location } = await request.write(
+        (trx) => todos.create(trx, { ...request.body, owner_id: request.caller.user_id }, columns),
+        (todo) => ({
+          status: 201,
+          body: success('Todo created successfully', todo),
+          location: `/api/v1/todos/${todo.id}`
+        })
+      )
       return reply.code(status).header('location', location).send(body)
     }
   )
@@ -128,13 +132,13 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
       }
     },
     async (request) => {
-      const { body } = await request.transaction(async (trx) => {
-        const mine = own(request.caller, request.params)
-        const todo = await todos.update(trx, { ...mine, ...request.ifMatch }, request.body, columns)
-        if (todo === undefined) throw await refusal(trx, mine, request.ifMatch)
-        return { status: 200, body: success('Todo updated successfully', todo) }
-      })
-      return body
+      const mine = own(request.caller, request.params)
+      const answer = await request.write(
+        (trx) => todos.update(trx, { ...mine, ...request.ifMatch }, request.body, columns),
+        (todo) => ({ status: 200, body: success('Todo updated successfully', todo) })
+      )
+      if (answer === undefined) throw await refusal(app.db, mine, request.ifMatch)
+      return answer.body
     }
   )
 

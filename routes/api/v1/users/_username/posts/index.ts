@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { Transaction } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { Database } from '../../../../../../db/types.ts'
 import { normalizeUsername } from '../../../../../../db/users.ts'
 import { PermissionDenied } from '../../../../../../plugins/auth/errors.ts'
@@ -77,11 +77,14 @@ const routes: FastifyPluginAsyncTypebox<PostOptions> = async (app, { perMinute }
     },
     async (request, reply) => {
       const { user_id, username } = asAuthor(request)
-      const { status, body, location } = await request.transaction(async (trx) => {
-        const post = await posts.create(trx, { ...request.body, owner_id: user_id }, columns)
-        const location = `/api/v1/users/${username}/posts/${post.id}`
-        return { status: 201, body: success('Post created successfully', post), location }
-      })
+      const { status, body, location } = await request.write(
+        (trx) => posts.create(trx, { ...request.body, owner_id: user_id }, columns),
+        (post) => ({
+          status: 201,
+          body: success('Post created successfully', post),
+          location: `/api/v1/users/${username}/posts/${post.id}`
+        })
+      )
       return reply.code(status).header('location', location).send(body)
     }
   )
@@ -133,12 +136,12 @@ const routes: FastifyPluginAsyncTypebox<PostOptions> = async (app, { perMinute }
     },
     async (request) => {
       const own = { public_id: request.params.post_id, owner_id: asAuthor(request).user_id }
-      const { body } = await request.transaction(async (trx) => {
-        const post = await posts.update(trx, { ...own, ...request.ifMatch }, request.body, columns)
-        if (post === undefined) throw await refusal(trx, own, request.ifMatch)
-        return { status: 200, body: success('Post updated successfully', post) }
-      })
-      return body
+      const answer = await request.write(
+        (trx) => posts.update(trx, { ...own, ...request.ifMatch }, request.body, columns),
+        (post) => ({ status: 200, body: success('Post updated successfully', post) })
+      )
+      if (answer === undefined) throw await refusal(app.db, own, request.ifMatch)
+      return answer.body
     }
   )
 
@@ -180,8 +183,8 @@ const routes: FastifyPluginAsyncTypebox<PostOptions> = async (app, { perMinute }
 }
 
 /** Why an UPDATE found no row. */
-const refusal = (trx: Transaction<Database>, own: { public_id: string; owner_id: number }, ifMatch?: object) =>
-  absentOrChanged(ifMatch, () => posts.exists(trx, own), new NotFound('Post not found'))
+const refusal = (db: Kysely<Database>, own: { public_id: string; owner_id: number }, ifMatch?: object) =>
+  absentOrChanged(ifMatch, () => posts.exists(db, own), new NotFound('Post not found'))
 
 /** @throws Forbidden under a name that is not the caller's */
 function asAuthor({ caller, params }: { caller: Principal; params: { username: string } }): Principal {
