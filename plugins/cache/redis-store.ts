@@ -43,12 +43,42 @@ export function redisStore(
 
   async function flush(client: Redis): Promise<void> {
     const marks = [...pending].slice(0, FLUSH_SIZE)
-    await Promise.all(marks.map(([tag]) => renew(client, tag)))
+    await renew(
+      client,
+      marks.map(([tag]) => tag)
+    )
     for (const [tag, mark] of marks) if (pending.get(tag) === mark) pending.delete(tag)
   }
 
-  // Only a tag that has a version: what was never read needs no invalidation.
-  const renew = (client: Redis, tag: string) => client.set(prefix + tag, newVersion(), 'PX', TAG_TTL_MS, 'XX')
+  async function renew(client: Redis, tags: string[]): Promise<void> {
+    // Only a tag that has a version: what was never read needs no invalidation.
+    const change = (tag: string) => [prefix + tag, newVersion(), 'PX', TAG_TTL_MS, 'XX'] as const
+    // On a Cluster the keys are in different slots.
+    if (client.isCluster) return void (await Promise.all(tags.map((tag) => client.set(...change(tag)))))
+    const pipeline = client.pipeline()
+    for (const tag of tags) pipeline.set(...change(tag))
+    for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error
+  }
+
+  /** What is invalidated while others are being written goes together, as soon as they are. */
+  let next: { tags: Set<string>; isDone: Promise<void> } | undefined
+  let running: Promise<unknown> = Promise.resolve()
+
+  function beginBatch() {
+    const tags = new Set<string>()
+    const isDone = Promise.all([running, new Promise((resolve) => setImmediate(resolve))]).then(async () => {
+      next = undefined
+      try {
+        await guard.call((client) => renew(client, [...tags]))
+      } catch {
+        // The guard tells of the outage; here it only has to be made up for.
+        for (const tag of tags) hold(tag)
+        retryLater()
+      }
+    })
+    running = isDone
+    return { tags, isDone }
+  }
 
   /** For a single failure, which opens no breaker; an open one sees to it itself. */
   function retryLater(): void {
@@ -87,14 +117,10 @@ export function redisStore(
         return known
       }),
 
-    async replace(tags) {
-      try {
-        await guard.call((client) => Promise.all(tags.map((tag) => renew(client, tag))))
-      } catch {
-        // The guard tells of the outage; here it only has to be made up for.
-        for (const tag of tags) hold(tag)
-        retryLater()
-      }
+    replace(tags) {
+      next ??= beginBatch()
+      for (const tag of tags) next.tags.add(tag)
+      return next.isDone
     },
 
     pending: () => pending.size

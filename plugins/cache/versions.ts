@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 
 /** Never a counter: whatever happens to a store, a version that was replaced does not come back. */
-export const newVersion = (): string => randomBytes(12).toString('base64url')
+export const newVersion = (): string => randomUUID()
 
 /** What every entry carries beside its tags, as no tag can be spelt. Changing its version is the last resort that drops all. */
 export const EPOCH = 'epoch'
