@@ -32,7 +32,7 @@ declare module 'fastify' {
     audit: Audit
   }
   interface FastifyContextConfig {
-    /** The action that a 2xx of this route records, in the commit of `request.transaction`: `todo.created`. */
+    /** The action that a 2xx of this route records, with `request.transaction` or `request.write`: `todo.created`. */
     audit?: string
   }
 }
@@ -102,7 +102,7 @@ const insert = `
   insert into audit_events (action, actor_id, target_type, target_id, ip, user_agent, request_id, details)`
 const insertEvent = `${insert} values ($1, $2, $3, $4, $5, $6, $7, $8)`
 const insertEventOfWritten = `${insert}
-  select $1, $2::uuid, $3, coalesce($4, id::text), $5, $6, $7, $8::jsonb from written`
+  select $1, $2::uuid, $3, coalesce($4, left(id::text, 128)), $5, $6, $7, $8::jsonb from written`
 
 const nowhere: AuditOrigin = { ip: null, user_agent: null, request_id: null }
 

@@ -54,20 +54,22 @@ export function redisStore(
     // Only a tag that has a version: what was never read needs no invalidation.
     const change = (tag: string) => [prefix + tag, newVersion(), 'PX', TAG_TTL_MS, 'XX'] as const
     // On a Cluster the keys are in different slots.
-    if (client.isCluster) return void (await Promise.all(tags.map((tag) => client.set(...change(tag)))))
+    if (client.isCluster || tags.length === 1) {
+      await Promise.all(tags.map((tag) => client.set(...change(tag))))
+      return
+    }
     const pipeline = client.pipeline()
     for (const tag of tags) pipeline.set(...change(tag))
     for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error
   }
 
-  /** What is invalidated while others are being written goes together, as soon as they are. */
-  let next: { tags: Set<string>; isDone: Promise<void> } | undefined
-  let running: Promise<unknown> = Promise.resolve()
+  /** What one turn of the event loop invalidates goes together, each tag once. */
+  let batch: { tags: Set<string>; isDone: Promise<void> } | undefined
 
   function beginBatch() {
     const tags = new Set<string>()
-    const isDone = Promise.all([running, new Promise((resolve) => setImmediate(resolve))]).then(async () => {
-      next = undefined
+    const isDone = new Promise((resolve) => setImmediate(resolve)).then(async () => {
+      batch = undefined
       try {
         await guard.call((client) => renew(client, [...tags]))
       } catch {
@@ -76,7 +78,6 @@ export function redisStore(
         retryLater()
       }
     })
-    running = isDone
     return { tags, isDone }
   }
 
@@ -118,9 +119,9 @@ export function redisStore(
       }),
 
     replace(tags) {
-      next ??= beginBatch()
-      for (const tag of tags) next.tags.add(tag)
-      return next.isDone
+      batch ??= beginBatch()
+      for (const tag of tags) batch.tags.add(tag)
+      return batch.isDone
     },
 
     pending: () => pending.size

@@ -31,10 +31,10 @@ export const TransactionOver = createError(
   500
 )
 
-/** A fault of the program: the work of `request.write` is one statement. */
-export const MoreThanOneStatement = createError(
-  'MORE_THAN_ONE_STATEMENT',
-  'request.write runs one statement; more of them need request.transaction',
+/** A fault of the program: what `request.write` runs is one statement that writes. */
+export const NotOneStatement = createError(
+  'NOT_ONE_STATEMENT',
+  'request.write runs exactly one INSERT, UPDATE or DELETE; anything else needs request.transaction',
   500
 )
 

@@ -20,9 +20,14 @@ export { openDatabase } from './open.ts'
 export * from './types.ts'
 
 export type DatabasePluginOptions = {
-  /** Throw, not just log, when a route that declares `audit` or `idempotent` goes round `request.transaction`. Default `false`. */
+  /** Throw, not just log, when a route that declares `audit` or `idempotent` goes round `request.transaction` and `request.write`. Default `false`. */
   strict?: boolean
 } & ({ /** Opened by the caller, who closes it. */ database: OpenDatabase } | DatabaseOptions)
+
+/** What participants would read of the result of a transaction, they do not see here. */
+type WriteAnswer<S extends number, B> = Answer<S, B> & {
+  [Name in Exclude<keyof TransactionResult, keyof Answer>]?: never
+}
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -34,13 +39,13 @@ declare module 'fastify' {
     transaction<const R extends TransactionResult>(fn: (trx: Transaction<Tables>) => Promise<R>): Promise<R>
     /**
      * The same for a change of one statement, in one round trip: `change` runs one INSERT, UPDATE or DELETE that returns one
-     * row at most, its public id as `id`. It is committed when `answer` makes the answer of that row; where there is
-     * none, nothing was done and recorded, and the result is `undefined`.
+     * row at most, its public id as `id`. `answer` makes the answer of that row, and is too late to undo it. Where there is no
+     * row, nothing was done and nothing recorded, and the result is `undefined`.
      */
-    write<Row, const S extends number, B>(
+    write<Row extends { id: unknown } | null | undefined, const S extends number, B>(
       change: (trx: Transaction<Tables>) => Promise<Row>,
-      answer: (row: NonNullable<Row>) => Answer<S, B>
-    ): Promise<Answer<S, B> | Extract<Row, undefined>>
+      answer: (row: NonNullable<Row>) => WriteAnswer<S, B>
+    ): Promise<Answer<S, B> | (Row extends null | undefined ? undefined : never)>
   }
 }
 
@@ -65,19 +70,20 @@ async function database(app: FastifyInstance, options: DatabasePluginOptions): P
   })
 
   app.decorateRequest('write', async function <
-    Row,
+    Row extends { id: unknown } | null | undefined,
     S extends number,
     B
-  >(this: FastifyRequest, change: (trx: Transaction<Tables>) => Promise<Row>, answer: (row: NonNullable<Row>) => Answer<S, B>) {
-    const answerOf = (row: Row) => (row === undefined || row === null ? undefined : answer(row))
-    const companions = companionsOf(this, participants)
+  >(this: FastifyRequest, change: (trx: Transaction<Tables>) => Promise<Row>, answer: (row: NonNullable<Row>) => WriteAnswer<S, B>) {
+    const { companions, others } = companionsOf(this, participants)
+    const work = async (trx?: Transaction<Tables>) => {
+      const row = await opened.write(change, { companions, ...(trx && { trx }) })
+      return row === undefined || row === null ? undefined : answer(row)
+    }
     const result =
-      companions === undefined
-        ? await opened.transaction((trx) =>
-            runWithParticipants(trx, this, participants, async (trx) => answerOf(await change(trx)))
-          )
-        : answerOf(await opened.write(change, companions))
-    committed.add(this)
+      others.length === 0
+        ? await work()
+        : await opened.transaction((trx) => runWithParticipants(trx, this, others, work))
+    if (result !== undefined) committed.add(this)
     // Without a row only where the type of the row says so.
     return result as Answer<S, B>
   })
@@ -128,15 +134,16 @@ async function runWithParticipants<R extends TransactionResult | undefined>(
   return result
 }
 
-/** What goes with a statement of this request; `undefined` where somebody needs a transaction. */
-function companionsOf(request: FastifyRequest, participants: ReadonlyArray<Participant>): Companion[] | undefined {
+/** What goes with a statement of this request, and who needs a transaction. */
+function companionsOf(request: FastifyRequest, participants: ReadonlyArray<Participant>) {
   const companions: Companion[] = []
+  const others: Participant[] = []
   for (const participant of participants) {
     const companion = participant.accompany?.(request)
-    if (companion === undefined) return undefined
-    if (companion !== null) companions.push(companion)
+    if (companion === undefined) others.push(participant)
+    else if (companion !== null) companions.push(companion)
   }
-  return companions
+  return { companions, others }
 }
 
 /** The keys belong to the plugins that take part; here they only say that one of them does. */

@@ -3,49 +3,66 @@ import {
   DefaultQueryExecutor,
   type Dialect,
   type Driver,
-  type Kysely,
   type QueryResult,
   Transaction
 } from 'kysely'
-import { MoreThanOneStatement } from './errors.ts'
+import { NotOneStatement } from './errors.ts'
+import type { RunSingle } from './executor.ts'
 import type { Companion, Tables } from './types.ts'
 
 /** Beyond this many texts they are put together anew each time. */
 const MAX_TEXTS = 500
 
+/** Runs the work that is given the handle of one statement. */
+export type OneStatement = <T>(
+  run: RunSingle,
+  companions: readonly Companion[],
+  work: (trx: Transaction<Tables>) => Promise<T>
+) => Promise<T>
+
 /**
- * Makes handles that run one statement and no more, together with its companions. They are transactions to the compiler:
- * what is written through them is in one.
+ * Lets some work run one statement that writes and no other, together with its companions. Its handle is a transaction to
+ * the compiler: what is written through it is in one.
  */
-export function oneStatementHandles(dialect: Dialect, driver: Driver) {
+export function oneStatementOf(dialect: Dialect, driver: Driver): OneStatement {
   const compiler = dialect.createQueryCompiler()
   const adapter = dialect.createAdapter()
   const join = joiner()
-  // Streams, connections and queries with plugins have no other way than this.
-  const provider = { provideConnection: () => Promise.reject(new MoreThanOneStatement()) }
+  // Streams and queries with plugins have no other way than this.
+  const provider = { provideConnection: () => Promise.reject(new NotOneStatement()) }
 
-  class OneStatement extends DefaultQueryExecutor {
-    readonly #db: Kysely<Tables>
-    readonly #companions: readonly Companion[]
-    #isSpent = false
+  class Executor extends DefaultQueryExecutor {
+    readonly #run: (query: CompiledQuery) => Promise<QueryResult<unknown>>
+    result: Promise<QueryResult<unknown>> | undefined
 
-    constructor(db: Kysely<Tables>, companions: readonly Companion[]) {
+    constructor(run: (query: CompiledQuery) => Promise<QueryResult<unknown>>) {
       super(compiler, adapter, provider)
-      this.#db = db
-      this.#companions = companions
+      this.#run = run
     }
 
-    override async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-      if (this.#isSpent) throw new MoreThanOneStatement()
-      this.#isSpent = true
-      if (this.#companions.length === 0) return this.#db.getExecutor().executeQuery<R>(query)
-      const { rows } = await this.#db.getExecutor().executeQuery<R>(join(query, this.#companions))
-      return { rows, numAffectedRows: BigInt(rows.length) }
+    override async executeQuery<R>(query: CompiledQuery, options?: { signal?: AbortSignal }): Promise<QueryResult<R>> {
+      const isRead = query.query.kind === 'SelectQueryNode'
+      if (this.result !== undefined || isRead || options?.signal) throw new NotOneStatement()
+      this.result = this.#run(query)
+      this.result.catch(() => {}) // Told below.
+      // The rows are what the type of the query says, as anywhere in Kysely.
+      return (await this.result) as QueryResult<R>
     }
   }
 
-  return (db: Kysely<Tables>, companions: readonly Companion[]) =>
-    new Transaction<Tables>({ config: { dialect }, dialect, driver, executor: new OneStatement(db, companions) })
+  return async (run, companions, work) => {
+    const executor = new Executor(async (query) => {
+      if (companions.length === 0) return run(query)
+      const { rows } = await run(join(query, companions))
+      return { rows, numAffectedRows: BigInt(rows.length) }
+    })
+    try {
+      return await work(new Transaction<Tables>({ config: { dialect }, dialect, driver, executor }))
+    } finally {
+      // Also for work that did not wait for it, or swallowed its error.
+      await (executor.result ?? Promise.reject(new NotOneStatement()))
+    }
+  }
 }
 
 /**
@@ -66,7 +83,7 @@ function joiner() {
       first += parameters.length
       return `, companion_${index} as (${sql.replace(/\$(\d+)/g, (_, place) => `$${shift + Number(place)}`)})`
     })
-    const text = `with written as (${main})${others.join('')} select * from written`
+    const text = `with written as (${main}\n)${others.join('')} select * from written`
     if (count < MAX_TEXTS) {
       count++
       texts.set(main, (texts.get(main) ?? new Map()).set(key, text))
@@ -74,9 +91,10 @@ function joiner() {
     return text
   }
 
-  return (query: CompiledQuery, companions: readonly Companion[]): CompiledQuery => ({
-    ...query,
-    sql: textOf(query.sql, query.parameters.length, companions),
-    parameters: [...query.parameters, ...companions.flatMap(({ parameters }) => parameters)]
+  return ({ query, queryId, sql, parameters }: CompiledQuery, companions: readonly Companion[]): CompiledQuery => ({
+    query,
+    queryId,
+    sql: textOf(sql, parameters.length, companions),
+    parameters: [...parameters, ...companions.flatMap(({ parameters }) => parameters)]
   })
 }

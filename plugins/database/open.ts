@@ -2,7 +2,7 @@ import { Kysely } from 'kysely'
 import type { Backend } from './backend.ts'
 import { DatabaseUnavailable, InsideTransaction } from './errors.ts'
 import { createScopes, DatabaseExecutor, isInside, type Scopes } from './executor.ts'
-import { oneStatementHandles } from './one-statement.ts'
+import { oneStatementOf } from './one-statement.ts'
 import { createTransactions } from './transaction.ts'
 import type { DatabaseOptions, OpenDatabase, Tables } from './types.ts'
 
@@ -21,7 +21,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const db = new Kysely<Tables>({ config: { dialect }, dialect, driver, executor })
   const { transactionTimeoutMs: timeoutMs = 10_000, logger } = options
   const joinsCommit = kind === 'postgres'
-  const oneStatement = oneStatementHandles(dialect, driver)
+  const oneStatement = oneStatementOf(dialect, driver)
   const transactions = createTransactions({ db, scopes, timeoutMs, prelude, joinsCommit, oneStatement, logger })
   let closing: Promise<void> | undefined
   return {

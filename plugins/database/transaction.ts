@@ -1,11 +1,15 @@
 import { type CompiledQuery, type Kysely, sql, type Transaction } from 'kysely'
-import { isStaleStatement, sqlstateOf, TransactionOver, TransactionTimeout } from './errors.ts'
-import type { Scopes } from './executor.ts'
-import type { Companion, DatabaseLogger, OpenDatabase, Tables } from './types.ts'
+import { InsideTransaction, isStaleStatement, sqlstateOf, TransactionOver, TransactionTimeout } from './errors.ts'
+import { isInside, type Scope, type Scopes } from './executor.ts'
+import type { OneStatement } from './one-statement.ts'
+import type { DatabaseLogger, OpenDatabase, Tables } from './types.ts'
 
 const MAX_RETRIES = 2
 const SERIALIZATION_FAILURE = '40001'
 const DEADLOCK_DETECTED = '40P01'
+
+/** Of the statement of a write itself: around it the outer `db` is refused. */
+const OUTSIDE: Scope = { state: 'released' }
 
 type Callback = () => void | Promise<void>
 
@@ -17,8 +21,7 @@ export interface TransactionsOptions {
   prelude?: string | undefined
   /** Whether the last statement can travel with the COMMIT. */
   joinsCommit: boolean
-  /** A handle for one statement and its companions. */
-  oneStatement(db: Kysely<Tables>, companions: readonly Companion[]): Transaction<Tables>
+  oneStatement: OneStatement
   logger?: DatabaseLogger | undefined
 }
 
@@ -47,10 +50,23 @@ export function createTransactions({
     return withRetries(() => attempt(fn, deadline))
   }
 
-  function write<T>(change: (trx: Transaction<Tables>) => Promise<T>, companions: readonly Companion[] = []) {
+  const write: OpenDatabase['write'] = async (change, { companions = [], trx } = {}) => {
+    if (trx !== undefined) {
+      return oneStatement((query) => trx.getExecutor().executeQuery(query), companions, change)
+    }
     // The deadlines of the server hold inside a transaction only.
-    if (prelude !== undefined) return transaction((trx) => change(oneStatement(trx, companions)))
-    return withRetries(() => change(oneStatement(db, companions)))
+    if (prelude !== undefined) return transaction((trx) => write(change, { companions, trx }))
+    if (isInside(scopes)) throw new InsideTransaction()
+    const scope: Scope = { state: 'held' }
+    const run = (query: CompiledQuery) => {
+      if (scope.state !== 'held') return Promise.reject(new TransactionOver())
+      return withRetries(() => scopes.run(OUTSIDE, () => db.getExecutor().executeQuery(query)))
+    }
+    try {
+      return await scopes.run(scope, () => oneStatement(run, companions, change))
+    } finally {
+      scope.state = 'released'
+    }
   }
 
   async function attempt<T>(fn: (trx: Transaction<Tables>) => Promise<T>, deadline: number): Promise<T> {

@@ -25,7 +25,10 @@ export interface Companion {
   parameters: readonly unknown[]
 }
 
-/** A plugin that takes part in each `request.transaction`, e.g. to record what was done in the same transaction. */
+/**
+ * A plugin that takes part in each `request.transaction` and `request.write`, e.g. to record what was done in the same
+ * transaction.
+ */
 export interface Participant {
   /** Runs first inside the transaction; a returned result is the answer, and neither the work nor any `commit` runs. */
   begin?(trx: Transaction<Tables>, request: FastifyRequest): Promise<TransactionResult | undefined>
@@ -33,7 +36,7 @@ export interface Participant {
   commit?(trx: Transaction<Tables>, request: FastifyRequest, result: TransactionResult): Promise<void>
   /**
    * Of `request.write`: what goes with its statement instead of `begin` and `commit`, `null` for nothing. With `undefined`,
-   * and without this method, the write becomes a transaction with both.
+   * and without this method, the statement runs in a transaction with both.
    */
   accompany?(request: FastifyRequest): Companion | null | undefined
 }
@@ -56,12 +59,15 @@ export interface OpenDatabase {
    */
   transaction<T>(fn: (trx: Transaction<Tables>) => Promise<T>): Promise<T>
   /**
-   * Runs the one statement of `change` with its companions: a transaction in one round trip. Retried like one; its deadlines
-   * are those of a statement.
+   * Runs the one statement of `change` with its companions: a transaction in one round trip, inside `trx` if there is one. Its
+   * deadlines are those of a statement. 40001 and 40P01 run the statement again, twice at most.
    *
-   * @throws MoreThanOneStatement for a second statement
+   * @throws NotOneStatement for a second statement, none, or one that reads
    */
-  write<T>(change: (trx: Transaction<Tables>) => Promise<T>, companions?: readonly Companion[]): Promise<T>
+  write<T>(
+    change: (trx: Transaction<Tables>) => Promise<T>,
+    options?: { companions?: readonly Companion[]; trx?: Transaction<Tables> }
+  ): Promise<T>
   /**
    * Runs one statement when the work of `trx` is done; what it returns is not looked at. On PostgreSQL the last one takes one
    * round trip with the COMMIT, and like that the time of `statementTimeoutMs`, not of `transactionTimeoutMs`. If it fails,

@@ -1,10 +1,10 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { sql } from 'kysely'
 import type { Test } from 'tap'
 
 /** Events of `request.write`. `read` gives all events, which are none at the beginning of a test. */
 export function writtenSuite(t: Test, app: FastifyInstance, read: () => Promise<object[]>): void {
-  const write = async (request: FastifyRequest) => {
+  const write = async (request: FastifyRequest, reply: FastifyReply) => {
     const { id, was = '' } = request.body as { id: string; was?: string }
     const statement =
       request.method === 'POST'
@@ -14,7 +14,7 @@ export function writtenSuite(t: Test, app: FastifyInstance, read: () => Promise<
       async (trx) => (await statement.execute(trx)).rows[0],
       (row) => ({ status: 200, body: row })
     )
-    return result?.body ?? 'none'
+    return reply.code(result?.status ?? 404).send(result?.body)
   }
   app.post('/words', { config: { audit: 'word.created' } }, write)
   app.patch('/words', { config: { audit: 'word.updated' } }, write)
@@ -25,7 +25,7 @@ export function writtenSuite(t: Test, app: FastifyInstance, read: () => Promise<
       app.inject({ method, url: '/words', payload, headers: { 'user-agent': 'curl/8' } })
     t.equal((await send('POST', { id: 'tea' })).body, '{"id":"tea"}')
     t.equal((await send('PATCH', { was: 'tea', id: 'milk' })).body, '{"id":"milk"}')
-    t.equal((await send('PATCH', { was: 'tea', id: 'soy' })).body, 'none')
+    t.equal((await send('PATCH', { was: 'tea', id: 'soy' })).statusCode, 404)
     t.equal((await send('POST', { id: 'milk' })).statusCode, 500, 'there is one already')
     const [created, updated, ...others] = await read()
     const origin = { ip: '127.0.0.1', user_agent: 'curl/8', request_id: 'req-1', actor_id: null }

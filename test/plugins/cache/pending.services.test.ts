@@ -35,6 +35,19 @@ t.test('an invalidation that came too late is written soon, although the breaker
   t.match(await get('/users/ana/posts'), { result: 'MISS', body: /second/ })
 })
 
+t.test('what one moment invalidates is written together, each tag once', async (t) => {
+  const { own, client, app, get } = await start(t)
+  const sets = async () => Number(/cmdstat_set:calls=(\d+)/.exec(await client.info('commandstats'))?.[1])
+  const before = await sets()
+  await Promise.all(Array.from({ length: 50 }, () => app.cache.invalidate('user:ana:posts', 'b')))
+  t.equal((await sets()) - before, 2)
+  t.equal((await get('/users/ana/posts')).result, 'MISS')
+
+  await own.command('CONFIG', 'SET', 'maxmemory', 1)
+  await Promise.all([app.cache.invalidate('user:ana:posts'), app.cache.invalidate('c')])
+  t.equal((await get('/users/ana/posts')).result, 'BYPASS', 'together they fail, too')
+})
+
 t.test('what a full Redis refused to write is not read from it, though it answers', async (t) => {
   const { own, redisGuard, store, app, get, posts } = await start(t)
   await own.command('CONFIG', 'SET', 'maxmemory', 1)

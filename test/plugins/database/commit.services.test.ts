@@ -60,7 +60,9 @@ t.test('a change of one statement and what goes with it take one round trip', as
   const database = await open(t, url)
   const beside = { sql: 'insert into notes select $1 from written', parameters: ['record'] }
   const change = () =>
-    database.write((trx) => sql`insert into notes values (${'change'}) returning text`.execute(trx), [beside])
+    database.write((trx) => sql`insert into notes values (${'change'}) returning text`.execute(trx), {
+      companions: [beside]
+    })
   await change()
   proxy.delay(200)
   const startedAt = performance.now()

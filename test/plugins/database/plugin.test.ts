@@ -115,7 +115,7 @@ t.test('a write takes along what participants record; who cannot say makes it a 
   const { app } = await start(t, { strict: true }, (app) => {
     app.database.participate({
       commit: async (trx) => void (await add('commit').execute(trx)),
-      accompany: () => ({ sql: `insert into notes select $1 || text from written`, parameters: ['beside '] })
+      accompany: () => ({ sql: `insert into notes select $1 || id from written`, parameters: ['beside '] })
     })
     app.database.participate({ accompany: () => null })
     app.database.participate({
@@ -126,14 +126,16 @@ t.test('a write takes along what participants record; who cannot say makes it a 
     app.post('/', { config: audited }, async (request, reply) => {
       const result = await request.write(
         async (trx) =>
-          (await sql<{ text: string }>`insert into notes values ('work') returning text`.execute(trx)).rows[0],
-        ({ text }) => ({ status: 201, body: { text } })
+          (await sql<{ id: string }>`insert into notes values ('work') returning text as id`.execute(trx)).rows[0],
+        ({ id }) => ({ status: 201, body: { text: id } })
       )
       return reply.code(result?.status ?? 500).send(result?.body)
     })
     app.post('/nothing', { config: audited }, async (request, reply) => {
       const result = await request.write(
-        async (trx) => (await sql<object>`delete from notes where text = 'absent' returning text`.execute(trx)).rows[0],
+        async (trx) =>
+          (await sql<{ id: string }>`delete from notes where text = 'absent' returning text as id`.execute(trx))
+            .rows[0],
         () => ({ status: 200, body: null })
       )
       return reply.code(result === undefined ? 404 : 200).send({})
@@ -151,7 +153,7 @@ t.test('a write takes along what participants record; who cannot say makes it a 
   const response = await app.inject({ method: 'POST', url: '/' })
   t.equal(response.statusCode, 201)
   t.same(response.json(), { text: 'work' })
-  t.same(await texts(), ['commit', 'work'])
+  t.same(await texts(), ['beside work', 'work'], 'who has a say in the statement has it there, too')
   t.same(ran, ['begin', 'begin', 'commit 201'])
 })
 
@@ -160,7 +162,8 @@ t.test('a participant that knows transactions only takes part in writes as well'
     app.database.participate({ commit: () => Promise.reject(new Error('no record, no change')) })
     app.post('/', (request) =>
       request.write(
-        async (trx) => (await sql<object>`insert into notes values ('work') returning text`.execute(trx)).rows[0],
+        async (trx) =>
+          (await sql<{ id: string }>`insert into notes values ('work') returning text as id`.execute(trx)).rows[0],
         () => ({ status: 200, body: null })
       )
     )

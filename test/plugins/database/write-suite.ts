@@ -1,7 +1,7 @@
 import { CamelCasePlugin, type Kysely, sql } from 'kysely'
 import type { Test } from 'tap'
 import type { Companion, OpenDatabase, Tables } from '../../../plugins/database/index.ts'
-import { notesOf } from './notes.ts'
+import { type Notes, notesOf } from './notes.ts'
 
 /** What a write of one statement promises on both databases. */
 export function writeSuite(t: Test, database: OpenDatabase): void {
@@ -13,12 +13,13 @@ export function writeSuite(t: Test, database: OpenDatabase): void {
     sql: 'insert into notes (text, id) select $1::text || id, $2::int from written',
     parameters: ['beside ', id]
   })
+  const beside = { companions: [another(99)] }
   const texts = async () => (await sql<{ text: string }>`select text from notes order by id`.execute(database.db)).rows
 
   t.test('a statement and its companions take effect together, each with its own values', async (t) => {
     await withNotes(t)
     for (const id of [1, 4]) {
-      const row = await database.write((trx) => insert(trx, id), [another(id + 1), another(id + 2)])
+      const row = await database.write((trx) => insert(trx, id), { companions: [another(id + 1), another(id + 2)] })
       t.same(row, { id })
     }
     t.same(
@@ -31,15 +32,17 @@ export function writeSuite(t: Test, database: OpenDatabase): void {
     const { ids } = await withNotes(t)
     await database.write((trx) => insert(trx, 1))
     await t.rejects(
-      database.write((trx) => insert(trx, 2), [another(1)]),
+      database.write((trx) => insert(trx, 2), { companions: [another(1)] }),
       { code: '23505' }
     )
     await t.rejects(
-      database.write((trx) => insert(trx, 1), [another(3)]),
+      database.write((trx) => insert(trx, 1), { companions: [another(3)] }),
       { code: '23505' }
     )
     await t.rejects(
-      database.write((trx) => insert(trx, 2), [{ sql: 'insert into nowhere select id from written', parameters: [] }]),
+      database.write((trx) => insert(trx, 2), {
+        companions: [{ sql: 'insert into nowhere select id from written', parameters: [] }]
+      }),
       { code: '42P01' }
     )
     t.same(await ids(), [1])
@@ -57,7 +60,7 @@ export function writeSuite(t: Test, database: OpenDatabase): void {
             .where('id', '=', id)
             .returning('id')
             .executeTakeFirst(),
-        [another(id + 1)]
+        { companions: [another(id + 1)] }
       )
     t.equal(await update(1), undefined)
     t.same(await ids(), [])
@@ -72,15 +75,15 @@ export function writeSuite(t: Test, database: OpenDatabase): void {
     for (const companions of [[], [{ sql: 'insert into notes select 10 + id from written', parameters: [] }]]) {
       const { numAffectedRows } = await database.write(
         (trx) => sql`update notes set text = ${'new'} where id < 3 returning id`.execute(trx),
-        companions
+        { companions }
       )
       t.equal(numAffectedRows, 2n)
     }
   })
 
-  t.test('a second statement is refused, and whatever else would be one', async (t) => {
+  t.test('a second statement is refused, and whatever else is not one that writes', async (t) => {
     const { ids } = await withNotes(t)
-    const code = 'MORE_THAN_ONE_STATEMENT'
+    const code = 'NOT_ONE_STATEMENT'
     const twice = database.write(async (trx) => {
       await insert(trx, 1)
       await insert(trx, 2)
@@ -89,21 +92,84 @@ export function writeSuite(t: Test, database: OpenDatabase): void {
     const both = database.write((trx) => Promise.allSettled([insert(trx, 3), insert(trx, 4)]))
     t.match(await both, [{ status: 'fulfilled' }, { status: 'rejected', reason: { code } }])
     await t.rejects(
+      database.write(async () => 'nothing'),
+      { code }
+    )
+    const read = (to: Kysely<Tables>) => to.withTables<Notes>().selectFrom('notes').select('id').execute()
+    await t.rejects(
+      database.write(async (trx) => {
+        await read(trx)
+        await insert(trx, 5)
+      }, beside),
+      { code }
+    )
+    await t.rejects(
       database.write((trx) => insert(trx.withPlugin(new CamelCasePlugin()), 6)),
+      { code }
+    )
+    const { signal } = new AbortController()
+    await t.rejects(
+      database.write((trx) => trx.withTables<Notes>().deleteFrom('notes').execute({ signal })),
       { code }
     )
     t.same(await ids(), [1, 3], 'a first statement is committed when it has run')
   })
 
-  t.test('inside a transaction there is no other one', async (t) => {
-    const { ids } = await withNotes(t)
-    const nested = database.transaction(() => database.write((trx) => insert(trx, 1)))
-    await t.rejects(nested, { code: 'INSIDE_TRANSACTION' })
-    const elsewhere = database.write(async (trx) => {
-      database.afterCommit(trx, () => {})
-      await insert(trx, 2)
+  t.test('nothing leaves it: neither the outer db, nor a transaction, nor a statement that comes later', async (t) => {
+    const { db, ids, add } = await withNotes(t)
+    let kept: Kysely<Tables> | undefined
+    const inside = { code: 'INSIDE_TRANSACTION' }
+    await database.write(async (trx) => {
+      kept = trx
+      await t.rejects(add(db, 1), inside)
+      await t.rejects(
+        database.transaction((other) => add(other, 2)),
+        inside
+      )
+      await t.rejects(
+        database.write((other) => insert(other, 3)),
+        inside
+      )
+      t.equal(database.current(), undefined)
+      t.throws(() => database.afterCommit(trx, () => {}), { code: 'TRANSACTION_OVER' })
+      await insert(trx, 4)
     })
-    await t.rejects(elsewhere, { code: 'TRANSACTION_OVER' })
+    await t.rejects(insert(kept ?? database.db, 5), { code: 'NOT_ONE_STATEMENT' })
+    const unused = database.write(async (trx) => {
+      kept = trx
+    })
+    await t.rejects(unused, { code: 'NOT_ONE_STATEMENT' })
+    await t.rejects(insert(kept ?? database.db, 6), { code: 'TRANSACTION_OVER' })
+    await t.rejects(
+      database.transaction(() => database.write((trx) => insert(trx, 7))),
+      inside
+    )
+    await add(db, 8)
+    t.same(await ids(), [4, 8])
+  })
+
+  t.test('a statement that nobody awaited is over when the write is, and its error is not lost', async (t) => {
+    const { ids } = await withNotes(t)
+    await database.write(async (trx) => void insert(trx, 1))
+    t.same(await ids(), [1])
+    const unawaited = database.write(async (trx) => void insert(trx, 1).catch(() => {}))
+    await t.rejects(unawaited, { code: '23505' })
+    const failing = database.write(async (trx) => {
+      insert(trx, 2)
+      throw new Error('too late')
+    })
+    await t.rejects(failing, { message: 'too late' })
+    t.same(await ids(), [1, 2])
+  })
+
+  t.test('inside a transaction it is a part of it', async (t) => {
+    const { ids } = await withNotes(t)
+    const half = database.transaction(async (trx) => {
+      t.same(await database.write((one) => insert(one, 1), { trx, ...beside }), { id: 1 })
+      t.equal((await trx.withTables<Notes>().selectFrom('notes').select('id').execute()).length, 2)
+      throw new Error('half-way')
+    })
+    await t.rejects(half, { message: 'half-way' })
     t.same(await ids(), [])
   })
 
@@ -128,5 +194,14 @@ export function writeSuite(t: Test, database: OpenDatabase): void {
       { code: '40P01' }
     )
     t.same(await ids(), [3])
+
+    let runs = 0
+    const late = database.write(async (trx) => {
+      runs++
+      await insert(trx, 1)
+      throw Object.assign(new Error('of something else'), { code: '40P01' })
+    })
+    await t.rejects(late, { message: 'of something else' })
+    t.equal(runs, 1, 'what is committed does not run again')
   })
 }
