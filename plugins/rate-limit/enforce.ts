@@ -38,7 +38,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       const { check, verdict } = (await stage(request)).key
       if (!verdict.isAllowed) {
         observer.refused(name)
-        throw refusal(check.set, verdict, withLegacy)
+        throw refusal(check.set, verdict, withLegacy, request[told])
       }
       const now = tell(reply, check.set, verdict, request[told])
       request[told] = now

@@ -9,6 +9,8 @@ export interface Told {
   state: string
   /** A stage waited for Redis in vain. */
   isBlind: boolean
+  /** Until all quotas that have nothing left have something again, in milliseconds. */
+  fullMs: number
   /** The policy with the least remaining, for the legacy headers. */
   tightest: { max: number; state: State } | undefined
 }
@@ -35,27 +37,35 @@ export function tell(
   let policy = before === null ? '' : before.policy
   let state = before === null ? '' : before.state
   let tightest = before?.tightest
+  let fullMs = before?.fullMs ?? 0
   for (let index = 0; index < policies.length; index++) {
     const one = verdict.states[index]
     const max = policies[index]?.max
     if (one === undefined || max === undefined) continue
     if (state !== '') state += ', '
     state += `${quoted[index]};r=${one.remaining};t=${seconds(one.resetMs)}`
+    if (one.remaining === 0) fullMs = Math.max(fullMs, one.resetMs)
     if (tightest === undefined || one.remaining < tightest.state.remaining) tightest = { max, state: one }
   }
   policy = policy === '' ? header : `${policy}, ${header}`
   if (state !== '') reply.header('ratelimit-policy', policy).header('ratelimit', state)
-  return { policy, state, isBlind: verdict.isBlind || before?.isBlind === true, tightest }
+  return { policy, state, isBlind: verdict.isBlind || before?.isBlind === true, fullMs, tightest }
 }
 
 /**
  * The error for a call that a stage refused. Its headers tell of the exceeded policies only: `Retry-After` is the longest
  * of their waits, and a client that waits for it passes.
  */
-export function refusal({ quoted, policies }: PolicySet, { states }: Verdict, withLegacy: boolean) {
+export function refusal(
+  { quoted, policies }: PolicySet,
+  { states }: Verdict,
+  withLegacy: boolean,
+  before: Told | null
+) {
   const exceeded = states.flatMap((state, index) => (state.isExceeded ? [{ ...state, index }] : []))
   const error = rateLimitExceeded(
-    Math.max(1, ...exceeded.map(({ resetMs }) => seconds(resetMs))),
+    // What this very call used up in an earlier stage has to be waited for as well.
+    Math.max(1, seconds(before?.fullMs ?? 0), ...exceeded.map(({ resetMs }) => seconds(resetMs))),
     exceeded.map(({ index }) => policies[index]?.name ?? '')
   )
   const policy = exceeded.map(({ index }) => `${quoted[index]};q=${policies[index]?.max};w=${policies[index]?.seconds}`)

@@ -104,8 +104,8 @@ async function rateLimit(app: FastifyInstance, options: RateLimitOptions): Promi
 /** `null` for what is never limited: routes that say so, and preflights. */
 function planOf({ method, url, config }: RouteOptions): Plan | null {
   const limit = config?.limit
-  const [verb = ''] = [method].flat()
-  if (limit === false || verb === 'OPTIONS') return null
+  const verb = [method].flat().find((verb) => verb !== 'OPTIONS')
+  if (limit === false || verb === undefined) return null
   return { method: verb === 'HEAD' ? 'GET' : verb, path: url, limit, isPublic: config?.auth === 'public' }
 }
 

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { addressKey } from './address.ts'
 import { refusal, told } from './headers.ts'
-import { type PolicySet, policySet, requireQuota } from './policy.ts'
+import { type PolicySet, policySet } from './policy.ts'
 import type { Quotas, ServiceLimit } from './quotas.ts'
 import type { TierRules } from './rules.ts'
 import type { QuotaStatus } from './schema.ts'
@@ -43,12 +43,14 @@ export function createLimits({ store, quotas, rules, identify }: LimitsOptions):
 
   return {
     async consume(request, { service, max, seconds, cost = 1 }) {
-      requireQuota(`the limit of ${service}`, { max, seconds })
-      if (!Number.isSafeInteger(cost) || cost < 1) throw new TypeError('rate-limit: `cost` must be a whole number ≥ 1')
+      quotas.requireService('limits.consume', { service, max, seconds })
+      if (!Number.isSafeInteger(cost) || cost < 1 || cost > max) {
+        throw new TypeError('rate-limit: `cost` must be a whole number from 1 to `max`')
+      }
       const set = policySet([{ name: service, key: service, max, seconds }])
       const { key } = identify(request) ?? addressOf(request)
       const verdict = await take(request, key, set, cost)
-      if (!verdict.isAllowed) throw refusal(set, verdict, false)
+      if (!verdict.isAllowed) throw refusal(set, verdict, false, request[told])
       const [status] = statuses(set, verdict)
       if (status === undefined) throw new Error('A verdict has a state for each policy')
       return status

@@ -29,7 +29,7 @@ export function memoryStore({ maxKeys, now }: MemoryStoreOptions): MemoryStore {
     const row = rows.get(key)
     if (row === undefined) return undefined
     const age = present.index - (indexes[row] ?? 0)
-    if (widths[row] !== present.width || age < 0) windows.fold(row, present)
+    if (widths[row] !== present.width || age < 0) windows.fold(row, present, BUCKETS * (widths[row] ?? 0))
     else if (age > 0) windows.shift(row, age)
     widths[row] = present.width
     indexes[row] = present.index

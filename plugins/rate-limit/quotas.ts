@@ -35,6 +35,8 @@ export interface QuotaOptions {
 export interface Quotas {
   /** Registers what a route declares. @throws {TypeError} for a limit that cannot be */
   add(plan: Plan): void
+  /** @throws {TypeError} for a limit that cannot be, or that a route declares otherwise under the same name */
+  requireService(what: string, limit: ServiceLimit): void
   readonly hasUserTotal: boolean
   /** What a call is held against before anybody knows who calls; `null`: nothing. */
   ofAddress(plan: Plan): PolicySet | null
@@ -70,16 +72,19 @@ export function createQuotas(options: QuotaOptions): Quotas {
     const { limit } = plan
     plans.set(routeName(plan), plan)
     if (typeof limit !== 'object') return
-    const what = `config.limit of ${routeName(plan)}`
+    requireService(`config.limit of ${routeName(plan)}`, limit)
+    services.set(limit.service, limit)
+  }
+
+  function requireService(what: string, limit: ServiceLimit): void {
     requireQuota(what, limit)
     if (!/^[a-z][a-z0-9_]{0,63}$/.test(limit.service)) {
       throw new TypeError(`rate-limit: ${what} needs a \`service\` of lower-case letters, digits and "_"`)
     }
     const other = services.get(limit.service)
     if (other !== undefined && (other.max !== limit.max || other.seconds !== limit.seconds)) {
-      throw new TypeError(`rate-limit: ${what} and another route disagree on the service ${limit.service}`)
+      throw new TypeError(`rate-limit: ${what} and a route disagree on the service ${limit.service}`)
     }
-    services.set(limit.service, limit)
   }
 
   function ofCaller(plan: Plan, isUser: boolean, rules?: { tier: string; found: TierRules }): PolicySet {
@@ -106,6 +111,7 @@ export function createQuotas(options: QuotaOptions): Quotas {
 
   return {
     add,
+    requireService,
     hasUserTotal: perUser !== undefined,
     ofAddress(plan) {
       const own = plan.limit === undefined ? named(routeName(plan), perPublicRoute) : []

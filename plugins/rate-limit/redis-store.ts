@@ -43,6 +43,7 @@ export function redisStore(
       for (const { check, resolve } of batch) {
         const verdict = readVerdict(reply, at, check)
         if (!verdict.isAllowed) refusals.add(check, verdict, askedAt)
+        else if (check.cost > 0) refusals.drop(check)
         resolve(verdict)
         at += 2 * check.set.policies.length
       }

@@ -33,6 +33,10 @@ export function createRefusals(now: () => number) {
         forMs: Math.min(REMEMBERED_MS, Math.max(...waits))
       })
     },
+    /** What was charged since may make the wait longer than told. */
+    drop({ client }: Check): void {
+      known.delete(client)
+    },
     find({ client, set, cost }: Check): Verdict | undefined {
       if (known.size === 0) return undefined
       const refusal = known.get(client)

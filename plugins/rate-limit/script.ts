@@ -53,29 +53,38 @@ local function shift(window, age)
   window.edge, window.edgeCalls = lasts[BETWEEN + 2 - age] or 0, calls[BETWEEN + 2 - age] or 0
 end
 
-local function read(window)
-  window.isFolded = false
-  local value = redis.call('GET', window.key)
-  if not value then return start(window) end
-  local width, index
-  width, index, window.last, window.oldest, window.edge, window.calls, window.sum, window.edgeCalls =
-    struct.unpack('${HEAD}', value)
-  window.rest = string.sub(value, ${HEAD_BYTES + 1})
-  local age = window.index - index
-  if width ~= window.width or age < 0 then
-    local all = window.sum + window.edgeCalls
-    start(window)
-    window.last, window.calls, window.sum = now, all, all
-    window.isFolded = all > 0
-  elseif age > 0 then
-    shift(window, age)
-  end
-end
-
 local function write(window)
   local head = struct.pack('${HEAD}', window.width, window.index, window.last, window.oldest, window.edge,
     window.calls, window.sum, window.edgeCalls)
   redis.call('SET', window.key, head .. window.rest, 'PX', math.ceil(${CELLS} * window.width))
+end
+
+local function read(window)
+  local value = redis.pcall('GET', window.key)
+  -- What is no window, e.g. of another release, begins anew: it must not stop the checks beside it.
+  if type(value) ~= 'string' or string.len(value) ~= ${HEAD_BYTES + 12 * BETWEEN} then return start(window) end
+  local width, index
+  width, index, window.last, window.oldest, window.edge, window.calls, window.sum, window.edgeCalls =
+    struct.unpack('${HEAD}', value)
+  window.rest = string.sub(value, ${HEAD_BYTES + 1})
+  local present = window.index
+  if width ~= window.width or present < index then
+    -- When the single calls came is unknown, but none came later than the last one, nor than now.
+    local last, all = math.min(window.last, now), window.sum
+    if window.edge + ${BUCKETS} * width > now then all = all + window.edgeCalls end
+    start(window)
+    window.last, window.calls, window.sum = last, all, all
+    index = math.floor(last / window.width)
+    if present - index < ${CELLS} then
+      window.index = index
+      write(window)
+      window.index = present
+    end
+  elseif window.last > now then
+    window.last = now
+    write(window)
+  end
+  if present > index then shift(window, present - index) end
 end
 
 local function msUntilFree(window, amount)
@@ -125,9 +134,6 @@ while ARGV[arg] do
       if isAllowed and cost > 0 then
         window.calls, window.sum, window.used = window.calls + cost, window.sum + cost, window.used + cost
         window.last = math.max(window.last, now)
-        write(window)
-      elseif window.isFolded then
-        -- Or the next call would count them as of its own moment.
         write(window)
       end
       local amount = window.isExceeded and window.used + cost - window.max or 1

@@ -55,12 +55,26 @@ export function createWindows(count: number) {
         cells.fill(0, newest, newest + CELLS - kept)
       }
     },
-    /** Counts all calls as of now: when they came is unknown, because the window's length changed or the clock went back. */
-    fold(row: number, now: Moment): void {
+    /**
+     * Counts all calls as of the last one: when each came is unknown, because the window's length (which was `oldMs`) changed or
+     * the clock went back.
+     */
+    fold(row: number, now: Moment, oldMs: number): void {
       let all = 0
-      for (let cell = row * CELLS; cell < (row + 1) * CELLS; cell++) all += callsIn(cell)
+      let last = 0
+      const first = row * CELLS
+      for (let cell = first; cell < first + CELLS; cell++) {
+        const at = lasts[cell] ?? 0
+        const isForgotten = cell === first + BUCKETS && at + oldMs <= now.at
+        if (callsIn(cell) === 0 || isForgotten) continue
+        all += callsIn(cell)
+        last = Math.max(last, Math.min(at, now.at))
+      }
       clear(row)
-      add(row, all, now)
+      const age = now.index - Math.floor(last / now.width)
+      if (all === 0 || age > BUCKETS) return
+      calls[first + age] = all
+      lasts[first + age] = last
     },
     /** In how many milliseconds `amount` of the calls will be forgotten. */
     msUntilFree(row: number, amount: number, now: Moment): number {

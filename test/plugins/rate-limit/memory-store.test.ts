@@ -51,6 +51,33 @@ t.test('L07: a burst at the end of one minute leaves nothing for the beginning o
   t.end()
 })
 
+t.test('L07: two periods in turn keep nobody out, and refused calls make no wait longer', (t) => {
+  const { clock, take } = store()
+  const passes = Array.from({ length: 24 }, (_, n) => {
+    const { isAllowed } = take('user:1', { quota: { max: 2, seconds: 3 + (n % 2) } })
+    clock.at += 1100
+    return isAllowed
+  })
+  t.ok(passes.filter(Boolean).length >= 8, passes.map(Number).join(' '))
+  t.ok(
+    passes
+      .join(' ')
+      .split('true')
+      .every((gap) => gap.split('false').length <= 5),
+    'five seconds at most'
+  )
+
+  clock.at += 10_000
+  for (let n = 0; n < 2; n++) t.match(take('user:2', { quota: { max: 2, seconds: 60 } }), { isAllowed: true })
+  const { states } = take('user:2', { quota: { max: 2, seconds: 30 } })
+  clock.at += 20_000
+  t.match(take('user:2', { quota: { max: 2, seconds: 60 } }), { isAllowed: false })
+  t.match(take('user:2', { quota: { max: 2, seconds: 30 } }), { isAllowed: false })
+  clock.at += (states[0]?.resetMs ?? 0) - 20_000
+  t.match(take('user:2', { quota: { max: 2, seconds: 30 } }), { isAllowed: true }, 'as told at first')
+  t.end()
+})
+
 t.test('waiting exactly as long as told is enough, a millisecond less is not', (t) => {
   for (let seed = 1; seed <= 5; seed++) {
     const { clock, take } = store()

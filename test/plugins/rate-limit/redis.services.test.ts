@@ -51,12 +51,14 @@ t.test('L07: the script decides exactly as the memory store does, at every momen
   }
 })
 
-t.test('L07: when a period changes, calls count as of the first look at them, and no later', async (t) => {
-  const { take } = redisStore(
-    redisGuard,
-    () => performance.now(),
-    (_, error) => Promise.reject(error)
-  )
+const store = redisStore(
+  redisGuard,
+  () => performance.now(),
+  (_, error) => Promise.reject(error)
+)
+
+t.test('L07: when a period changes, calls count as of the last of them, and no later', async (t) => {
+  const { take } = store
   const long = { quota: { max: 2, seconds: 1800 } }
   for (const [client, next] of [
     ['shortened', { max: 2, seconds: 2 }],
@@ -74,6 +76,38 @@ t.test('L07: when a period changes, calls count as of the first look at them, an
   }
   await sleep(400)
   t.match(await take(checkOf('shortened', { quota: { max: 2, seconds: 2 } })), { isAllowed: true })
+})
+
+t.test('L07: two periods in turn, as while a release is rolled out, keep nobody out', async (t) => {
+  const { take } = store
+  const passedAt: number[] = []
+  const startedAt = performance.now()
+  for (let n = 0; performance.now() - startedAt < 5000; n++) {
+    if ((await take(checkOf('rolling', { quota: { max: 2, seconds: 1 + (n % 2) } }))).isAllowed) {
+      passedAt.push(performance.now() - startedAt)
+    }
+    await sleep(110)
+  }
+  t.ok(passedAt.length >= 4 && (passedAt.at(-1) ?? 0) > 2000, passedAt.join(' '))
+})
+
+t.test('what is no window begins anew, and the checks beside it count', async (t) => {
+  const quota = { quota: { max: 5, seconds: 60 } }
+  await redis.set('rl:{short}:quota', 'from another release')
+  await redis.hset('rl:{hash}:quota', 'a', 'b')
+  const clients = ['short', 'beside', 'hash']
+  const verdicts = await Promise.all(clients.map((client) => store.take(checkOf(client, quota))))
+  t.ok(verdicts.every(({ isAllowed, states }) => isAllowed && states[0]?.remaining === 4))
+  for (const client of clients) t.ok((await redis.pttl(`rl:{${client}}:quota`)) > 0, client)
+})
+
+t.test('when the clock of the server goes back, waiting as long as told is enough', async (t) => {
+  const timed = SCRIPT.replace("redis.call('TIME')", '{ table.remove(ARGV, 1), table.remove(ARGV, 1) }')
+  const look = (second: number) => redis.eval(timed, 1, 'rl:{back}:quota', second, 0, 1, 1, 1, 1, 3_600_000)
+  const noon = 1_800_000_000
+  t.same(await look(noon), [0, 3_600_000])
+  t.same(await look(noon - 100), [0, -3_600_000])
+  t.same(await look(noon - 100 + 3600), [0, 3_600_000], 'it passes')
 })
 
 t.test('L01: checks of one moment are told apart, each charged all or none', async (t) => {
@@ -138,6 +172,17 @@ t.test('a client that goes on after a refusal costs Redis a call a second, and p
   const last = await limited.inject(request)
   await sleep(Number(last.headers['retry-after']) * 1000)
   t.same(await call(limited, request, 1), [200], 'Retry-After is enough')
+})
+
+t.test('a refusal is remembered no longer than what it rests on', async (t) => {
+  const { app: limited } = await startHost(t, { guard: redisGuard, perUser: { max: 5, seconds: 60 } })
+  limited.get('/n', { config: { limit: { service: 'n', max: 1, seconds: 2 } } }, async () => 'ok')
+  limited.get('/o', async () => 'ok')
+  const get = (url: string) => limited.inject({ url, headers: { 'x-user': 'rests' } })
+  await get('/n')
+  t.equal((await get('/n')).headers['retry-after'], '2')
+  for (let n = 0; n < 4; n++) await get('/o')
+  t.ok(Number((await get('/n')).headers['retry-after']) >= 59, 'the total is used up as well by now')
 })
 
 t.test('the program in the README counts in Redis just so', async (t) => {

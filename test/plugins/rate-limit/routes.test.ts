@@ -43,6 +43,18 @@ t.test('L03: the headers are valid on 2xx and 429, and Retry-After is enough', a
   t.same(await call(app, as('ann')), [200])
 })
 
+t.test('L03: Retry-After covers what the refused call itself used up', async (t) => {
+  const { app, clock } = await startHost(t, { perAddress: { max: 3, seconds: 60 } })
+  app.get('/notes', { config: { limit: { service: 'n', max: 2, seconds: 1 } } }, async () => 'ok')
+  t.same(await call(app, as('ann'), 2), [200, 200])
+  const refused = await app.inject(as('ann'))
+  t.equal(refused.statusCode, 429)
+  t.same(items(refused.headers.ratelimit), { n: { r: 0, t: 1 } })
+  t.equal(refused.headers['retry-after'], '60', 'it was the third one of its address')
+  clock.ms += 60_000
+  t.same(await call(app, as('ann')), [200])
+})
+
 t.test('L04: addresses, users and services each have counters of their own', async (t) => {
   const { app } = await startHost(t, { perUser: { max: 5, seconds: 3600 } })
   app.get('/notes', { config: { limit: note } }, async () => 'ok')
@@ -243,4 +255,9 @@ t.test('limits that cannot be stop the start, and say why', async (t) => {
   t.throws(route({ ...note, service: 'Note-Read' }), /needs a `service` of lower-case/)
   t.throws(route({ ...note, max: 4 }), /disagree on the service note_read/)
   t.throws(route({ ...note, service: 'other', seconds: -1 }), /whole `seconds`/)
+
+  const consume = (limit: object) => app.limits.consume(Object.create(null), { ...note, ...limit })
+  await t.rejects(consume({ max: 4 }), /limits.consume and a route disagree on the service note_read/)
+  await t.rejects(consume({ service: 'per-user' }), /needs a `service` of lower-case/)
+  await t.rejects(consume({ cost: 4 }), /`cost` must be a whole number from 1 to `max`/)
 })
