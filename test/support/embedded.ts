@@ -52,9 +52,15 @@ async function dumpAndClose(pglite: PGlite): Promise<Buffer> {
   return Buffer.from(await dump.arrayBuffer())
 }
 
-async function cached(name: string, make: () => Promise<Buffer>): Promise<Blob> {
+const dumps = new Map<string, Promise<Blob>>()
+
+function cached(name: string, make: () => Promise<Buffer>): Promise<Blob> {
+  const known = dumps.get(name)
+  if (known !== undefined) return known
   const file = join(cache, name)
-  return new Blob([read(file) ?? keep(file, await make())])
+  const dump = (async () => new Blob([read(file) ?? keep(file, await make())]))()
+  dumps.set(name, dump)
+  return dump
 }
 
 function read(file: string): Buffer | undefined {
