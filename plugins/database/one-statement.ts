@@ -6,7 +6,7 @@ import {
   type QueryResult,
   Transaction
 } from 'kysely'
-import { NotOneStatement } from './errors.ts'
+import { NotOneStatement, TransactionOver } from './errors.ts'
 import type { RunSingle } from './executor.ts'
 import type { Companion, Tables } from './types.ts'
 
@@ -34,6 +34,7 @@ export function oneStatementOf(dialect: Dialect, driver: Driver): OneStatement {
   class Executor extends DefaultQueryExecutor {
     readonly #run: (query: CompiledQuery) => Promise<QueryResult<unknown>>
     result: Promise<QueryResult<unknown>> | undefined
+    isOver = false
 
     constructor(run: (query: CompiledQuery) => Promise<QueryResult<unknown>>) {
       super(compiler, adapter, provider)
@@ -41,8 +42,8 @@ export function oneStatementOf(dialect: Dialect, driver: Driver): OneStatement {
     }
 
     override async executeQuery<R>(query: CompiledQuery, options?: { signal?: AbortSignal }): Promise<QueryResult<R>> {
-      const isRead = query.query.kind === 'SelectQueryNode'
-      if (this.result !== undefined || isRead || options?.signal) throw new NotOneStatement()
+      if (this.result !== undefined || !isWrite(query) || options?.signal) throw new NotOneStatement()
+      if (this.isOver) throw new TransactionOver()
       this.result = this.#run(query)
       this.result.catch(() => {}) // Told below.
       // The rows are what the type of the query says, as anywhere in Kysely.
@@ -56,14 +57,25 @@ export function oneStatementOf(dialect: Dialect, driver: Driver): OneStatement {
       const { rows } = await run(join(query, companions))
       return { rows, numAffectedRows: BigInt(rows.length) }
     })
+    let result: Awaited<ReturnType<typeof work>>
     try {
-      return await work(new Transaction<Tables>({ config: { dialect }, dialect, driver, executor }))
+      result = await work(new Transaction<Tables>({ config: { dialect }, dialect, driver, executor }))
+    } catch (error) {
+      await executor.result?.catch(() => {})
+      throw error
     } finally {
-      // Also for work that did not wait for it, or swallowed its error.
-      await (executor.result ?? Promise.reject(new NotOneStatement()))
+      executor.isOver = true
     }
+    // Work that did not wait for it, or swallowed its error, learns of it here.
+    await (executor.result ?? Promise.reject(new NotOneStatement()))
+    return result
   }
 }
+
+const WRITES = new Set<string>(['InsertQueryNode', 'UpdateQueryNode', 'DeleteQueryNode', 'MergeQueryNode'])
+const WRITE = /^\s*(insert|update|delete|merge)\b[^;]*$/i
+
+const isWrite = ({ query, sql }: CompiledQuery) => (query.kind === 'RawNode' ? WRITE.test(sql) : WRITES.has(query.kind))
 
 /**
  * The statement as `written` and each companion behind it, in one statement of PostgreSQL ("Data-Modifying Statements in

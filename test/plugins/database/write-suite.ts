@@ -107,6 +107,18 @@ export function writeSuite(t: Test, database: OpenDatabase): void {
       database.write((trx) => insert(trx.withPlugin(new CamelCasePlugin()), 6)),
       { code }
     )
+    for (const text of [
+      'select 1 as id',
+      'begin',
+      'create table other (id int)',
+      'delete from notes; delete from notes'
+    ]) {
+      await t.rejects(
+        database.write((trx) => sql.raw(text).execute(trx), beside),
+        { code },
+        text
+      )
+    }
     const { signal } = new AbortController()
     await t.rejects(
       database.write((trx) => trx.withTables<Notes>().deleteFrom('notes').execute({ signal })),
@@ -154,6 +166,10 @@ export function writeSuite(t: Test, database: OpenDatabase): void {
     t.same(await ids(), [1])
     const unawaited = database.write(async (trx) => void insert(trx, 1).catch(() => {}))
     await t.rejects(unawaited, { code: '23505' })
+    const mapped = database.write((trx) => insert(trx, 1).catch(() => Promise.reject(new Error('there already'))))
+    await t.rejects(mapped, { message: 'there already' }, 'unless the work says what it means')
+    const early = database.write(() => Promise.reject(new Error('not at all')))
+    await t.rejects(early, { message: 'not at all' })
     const failing = database.write(async (trx) => {
       insert(trx, 2)
       throw new Error('too late')
@@ -170,6 +186,16 @@ export function writeSuite(t: Test, database: OpenDatabase): void {
       throw new Error('half-way')
     })
     await t.rejects(half, { message: 'half-way' })
+    t.same(await ids(), [])
+
+    await database.transaction(async (trx) => {
+      let kept = trx
+      const unused = async (one: typeof trx) => {
+        kept = one
+      }
+      await t.rejects(database.write(unused, { trx }), { code: 'NOT_ONE_STATEMENT' })
+      await t.rejects(insert(kept, 2), { code: 'TRANSACTION_OVER' })
+    })
     t.same(await ids(), [])
   })
 
