@@ -49,7 +49,7 @@ export function writeSuite(t: Test, database: OpenDatabase): void {
   })
 
   t.test('what changes no row has no companions', async (t) => {
-    const { db, ids } = await withNotes(t)
+    const { db, ids, add } = await withNotes(t)
     const update = (id: number) =>
       database.write(
         (trx) =>
@@ -64,14 +64,14 @@ export function writeSuite(t: Test, database: OpenDatabase): void {
       )
     t.equal(await update(1), undefined)
     t.same(await ids(), [])
-    await db.insertInto('notes').values({ id: 1, text: 'old' }).execute()
+    await add(db, 1)
     t.same(await update(1), { id: 1 })
     t.same(await ids(), [1, 2])
   })
 
   t.test('how many rows were changed is told with companions, too', async (t) => {
-    const { db } = await withNotes(t)
-    for (const id of [1, 2, 3]) await db.insertInto('notes').values({ id, text: 'old' }).execute()
+    const { db, add } = await withNotes(t)
+    for (const id of [1, 2, 3]) await add(db, id)
     for (const companions of [[], [{ sql: 'insert into notes select 10 + id from written', parameters: [] }]]) {
       const { numAffectedRows } = await database.write(
         (trx) => sql`update notes set text = ${'new'} where id < 3 returning id`.execute(trx),
