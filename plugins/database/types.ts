@@ -60,7 +60,8 @@ export interface OpenDatabase {
   transaction<T>(fn: (trx: Transaction<Tables>) => Promise<T>): Promise<T>
   /**
    * Runs the one statement of `change` with its companions: a transaction in one round trip, inside `trx` if there is one. Its
-   * deadlines are those of a statement. 40001 and 40P01 run the statement again, twice at most.
+   * deadlines are those of a statement. 40001 and 40P01 run the statement again, twice at most. With `preparedStatements: false`
+   * it is a `transaction()`, as long and as often retried as one.
    *
    * @throws NotOneStatement for a second statement, none, or one that reads
    */

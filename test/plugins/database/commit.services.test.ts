@@ -4,8 +4,8 @@ import { type OpenDatabase, openDatabase, type Tables } from '../../../plugins/d
 import { emptyDatabase } from '../../support/database.ts'
 import { tcpProxy } from '../../support/tcp-proxy.ts'
 
-async function open(t: Test, url: URL): Promise<OpenDatabase> {
-  const database = await openDatabase({ url: url.href, poolSize: 1, maxOverflow: 0 })
+async function open(t: Test, url: URL, options: { transactionTimeoutMs?: number } = {}): Promise<OpenDatabase> {
+  const database = await openDatabase({ url: url.href, poolSize: 1, maxOverflow: 0, ...options })
   t.teardown(() => database.close())
   return database
 }
@@ -18,16 +18,21 @@ async function withNotes(t: Test) {
   return { url, direct }
 }
 
+/** The same table, opened a second time through a proxy that can be slow or change what it carries. */
+async function behindProxy(t: Test, options?: { transactionTimeoutMs: number }) {
+  const { url, direct } = await withNotes(t)
+  const proxy = await tcpProxy(t, Number(url.port || 5432))
+  url.port = String(proxy.port)
+  return { database: await open(t, url, options), direct, proxy }
+}
+
 async function notes({ db }: OpenDatabase): Promise<string[]> {
   const { rows } = await sql<{ text: string }>`select text from notes`.execute(db)
   return rows.map(({ text }) => text)
 }
 
 t.test('without its BEGIN nothing of a transaction runs', async (t) => {
-  const { url, direct } = await withNotes(t)
-  const proxy = await tcpProxy(t, Number(url.port || 5432))
-  url.port = String(proxy.port)
-  const database = await open(t, url)
+  const { database, direct, proxy } = await behindProxy(t)
   proxy.replace('begin\0', 'bogus\0')
   const write = database.transaction((trx) => sql`insert into notes values (${'half'})`.execute(trx))
   await t.rejects(write, { message: /syntax error/ })
@@ -35,10 +40,7 @@ t.test('without its BEGIN nothing of a transaction runs', async (t) => {
 })
 
 t.test('a change and what waits for its commit take three round trips', async (t) => {
-  const { url, direct } = await withNotes(t)
-  const proxy = await tcpProxy(t, Number(url.port || 5432))
-  url.port = String(proxy.port)
-  const database = await open(t, url)
+  const { database, direct, proxy } = await behindProxy(t)
   const change = () =>
     database.transaction(async (trx) => {
       database.beforeCommit(trx, CompiledQuery.raw('insert into notes values ($1)', ['record']))
@@ -54,10 +56,7 @@ t.test('a change and what waits for its commit take three round trips', async (t
 })
 
 t.test('a change of one statement and what goes with it take one round trip', async (t) => {
-  const { url, direct } = await withNotes(t)
-  const proxy = await tcpProxy(t, Number(url.port || 5432))
-  url.port = String(proxy.port)
-  const database = await open(t, url)
+  const { database, direct, proxy } = await behindProxy(t)
   const beside = { sql: 'insert into notes select $1 from written', parameters: ['record'] }
   const change = () =>
     database.write((trx) => sql`insert into notes values (${'change'}) returning text`.execute(trx), {
@@ -73,10 +72,7 @@ t.test('a change of one statement and what goes with it take one round trip', as
 })
 
 t.test('without its COMMIT nothing of a transaction stays', async (t) => {
-  const { url, direct } = await withNotes(t)
-  const proxy = await tcpProxy(t, Number(url.port || 5432))
-  url.port = String(proxy.port)
-  const database = await open(t, url)
+  const { database, direct, proxy } = await behindProxy(t)
   proxy.replace('commit\0', 'bogus!\0')
   const write = database.transaction(async (trx) => {
     database.beforeCommit(trx, CompiledQuery.raw('insert into notes values ($1)', ['record']))
@@ -88,11 +84,7 @@ t.test('without its COMMIT nothing of a transaction stays', async (t) => {
 })
 
 t.test('a first statement without values stays in its transaction, whatever ends it', async (t) => {
-  const { url, direct } = await withNotes(t)
-  const proxy = await tcpProxy(t, Number(url.port || 5432))
-  url.port = String(proxy.port)
-  const database = await openDatabase({ url: url.href, poolSize: 1, maxOverflow: 0, transactionTimeoutMs: 150 })
-  t.teardown(() => database.close())
+  const { database, direct, proxy } = await behindProxy(t, { transactionTimeoutMs: 150 })
   const write = (trx: Kysely<Tables>) => sql.raw(`insert into notes values ('outside')`).execute(trx)
   const sibling = database.transaction((trx) => Promise.all([write(trx), Promise.reject(new Error('sibling'))]))
   await t.rejects(sibling, { message: 'sibling' })
