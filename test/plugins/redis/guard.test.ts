@@ -35,29 +35,30 @@ t.test('a call that nobody answers ends at the deadline with 503 and Retry-After
 })
 
 t.test('every call has its own deadline, also those that begin while others wait', async (t) => {
-  const { redisGuard } = setUp({ deadlineMs: 40, maxFailures: 100 })
+  const { redisGuard } = setUp({ deadlineMs: 600, maxFailures: 100 })
   const waits: number[] = []
   const wait = async () => {
     const startedAt = performance.now()
     await redisGuard.call(never).catch(() => waits.push(performance.now() - startedAt))
   }
   const first = wait()
-  await redisGuard.call(() => new Promise((resolve) => setTimeout(resolve, 20)))
+  await redisGuard.call(() => new Promise((resolve) => setTimeout(resolve, 300)))
   await Promise.all([first, wait(), wait()])
   t.equal(waits.length, 3)
   t.ok(
-    waits.every((ms) => ms >= 39),
+    waits.every((ms) => ms >= 599),
     `none ends early: ${waits.map(Math.round)}`
   )
 })
 
 t.test('once a call was late, none waits until a probe has been answered, which is no outage', async (t) => {
   const answered = Promise.withResolvers<void>()
-  const { redisGuard } = setUp({ deadlineMs: 20, probe: () => answered.promise })
-  await t.rejects(redisGuard.call(never), { cause: { message: 'No answer within 20 ms' } })
-  const startedAt = performance.now()
-  await t.rejects(redisGuard.call(answer), { code: 'REDIS_UNAVAILABLE', cause: { message: 'No answer within 20 ms' } })
-  t.ok(performance.now() - startedAt < 10)
+  // Time enough for what comes before the probe is answered, also on a machine that stands still now and then.
+  const { redisGuard } = setUp({ deadlineMs: 1000, probe: () => answered.promise })
+  await t.rejects(redisGuard.call(never), { cause: { message: 'No answer within 1000 ms' } })
+  const refused = redisGuard.call(answer).catch((error) => error)
+  t.match(await Promise.race([refused, new Promise(setImmediate)]), { code: 'REDIS_UNAVAILABLE' })
+  t.match(await refused, { cause: { message: 'No answer within 1000 ms' } })
   t.equal(redisGuard.state, 'closed')
   answered.resolve()
   await new Promise(setImmediate)
@@ -76,11 +77,11 @@ t.test('a late call and a late probe after it are an outage', async (t) => {
 })
 
 t.test('an answer that came in while the event loop was busy is not called late', async (t) => {
-  const { redisGuard } = setUp({ deadlineMs: 20 })
+  const { redisGuard } = setUp({ deadlineMs: 100 })
   // From here the loop goes on with the timers that are due, and only then looks for I/O.
   await new Promise(setImmediate)
   const call = redisGuard.call(() => stat(import.meta.filename))
-  const busyUntil = performance.now() + 80
+  const busyUntil = performance.now() + 500
   while (performance.now() < busyUntil);
   t.ok((await call).isFile())
   t.equal(redisGuard.stats().timeouts, 0)
@@ -234,7 +235,8 @@ t.test('a probe without an answer ends at the deadline, too', async (t) => {
   const { client, redisGuard } = setUp({ deadlineMs: 5, probe: never })
   client.emit('close')
   client.emit('ready')
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  while (redisGuard.reason?.message === 'The connection to Redis was lost')
+    await new Promise((resolve) => setTimeout(resolve, 5))
   t.equal(redisGuard.reason?.message, 'No answer within 5 ms')
 })
 
