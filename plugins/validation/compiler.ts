@@ -42,6 +42,7 @@ function isSame(some: Schemas, others: Schemas): boolean {
 }
 
 function partCompiler(schemas: Schemas, formats: Formats) {
+  for (const schema of Object.values(schemas)) checkSchema(schema)
   const exact = explainingCompiler(schemas, formats, false)
   // 'array' also makes `?tag=a` the list it is with two; of a repeated single value it makes nothing, so that is refused.
   const fromText = explainingCompiler(schemas, formats, 'array')
@@ -54,6 +55,7 @@ function explainingCompiler(schemas: Schemas, formats: Formats, coerceTypes: Coe
   let compileAll: typeof compileFirst | undefined
 
   return (schema: unknown): Validate => {
+    checkSchema(schema)
     const validate = compileFirst(schema)
     let explain: Validate | undefined
 
@@ -83,9 +85,13 @@ function remainder(value: unknown, budget: number): number {
   return rest
 }
 
+/** As above: the type is not that of the compiler. Its pool of equal compilers knows nothing of formats, hence a new one. */
+function build(schemas: unknown, options: object): (part: RoutePart) => Validate {
+  const buildCompiler = AjvCompiler() as unknown as typeof build
+  return buildCompiler(schemas, options)
+}
+
 function ajv(schemas: Schemas, formats: Formats, coerceTypes: Coercion, allErrors: boolean) {
-  // As above: the type is not that of the compiler. Its pool of equal compilers knows nothing of formats, hence a new one.
-  const build = AjvCompiler() as unknown as (schemas: unknown, options: object) => (part: RoutePart) => Validate
   const compile = build(withBounds(schemas), {
     customOptions: {
       coerceTypes,
@@ -94,7 +100,8 @@ function ajv(schemas: Schemas, formats: Formats, coerceTypes: Coercion, allError
       useDefaults: true,
       allowUnionTypes: true,
       // Strict, it would skip the bounds of what is not finite, and a coerced value is not checked for that again.
-      strictNumbers: false
+      strictNumbers: false,
+      validateSchema: false
     },
     plugins: [formatsPlugin(formats)]
   })
@@ -112,6 +119,19 @@ function ajv(schemas: Schemas, formats: Formats, coerceTypes: Coercion, allError
     compiled.set(schema, validate)
     return validate
   }
+}
+
+interface SchemaChecker {
+  /** @throws that `schema` is no JSON Schema, and where */
+  validateSchema(schema: unknown, throws: true): unknown
+}
+let checker: SchemaChecker | undefined
+
+/** Left to itself, each instance of Ajv compiles the schema of schemas, which takes it longer than most routes together. */
+function checkSchema(schema: unknown): void {
+  if (checker === undefined)
+    build({}, { customOptions: {}, onCreate: (instance: SchemaChecker) => (checker = instance) })
+  checker?.validateSchema(schema, true)
 }
 
 /** The compiler adds the formats of `ajv-formats`, some of them lax or slow, unless a plugin has just this name. */

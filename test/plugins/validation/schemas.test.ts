@@ -188,3 +188,20 @@ t.test('shared schemas can be referred to, and two that differ under one $id sto
   }
   await t.resolves(async () => same.ready())
 })
+
+t.test('what is no JSON Schema stops the start and says where, of a route as of the shared ones', async (t) => {
+  const start = async (shared: object, body: object) => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(validation)
+    app.addSchema({ $id: 'Shared', ...shared })
+    app.post('/', { schema: { body } }, async () => ({}))
+    await app.ready()
+  }
+  const right = { type: 'string', minLength: 1 }
+  const wrong = { type: 'string', minLength: -1 }
+  await t.resolves(start(right, right))
+  await t.rejects(start(right, wrong), /schema is invalid: data\/minLength must be >= 0/)
+  await t.rejects(start(wrong, right), /schema is invalid: data\/minLength must be >= 0/)
+  await t.rejects(start(right, { type: 'object', properties: { a: 5 } }), /data\/properties\/a must be object,boolean/)
+})
