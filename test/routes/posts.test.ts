@@ -4,9 +4,9 @@ import { signUp, startApp } from '../support/app.ts'
 import { administrator } from '../support/people.ts'
 
 const app = await startApp(t)
-const ada = await signUp(app, 'ada')
-const eve = await signUp(app, 'eve')
-const posts = '/api/v1/users/ada/posts'
+const ada = await signUp(app)
+const eve = await signUp(app)
+const posts = `/api/v1/users/${ada.username}/posts`
 
 const send = (
   method: 'POST' | 'PATCH' | 'DELETE',
@@ -22,7 +22,7 @@ const publish = async (body: object = {}) => {
 
 t.test('a post is published, read by anybody, changed and deleted by its author', async (t) => {
   const body = { title: 'Notes', text: 'On the engine', media_url: 'https://example.com/a.png' }
-  const created = await send('POST', '/api/v1/users/Ada/posts', ada.headers, body)
+  const created = await send('POST', `/api/v1/users/${ada.username.toUpperCase()}/posts`, ada.headers, body)
   const { data } = created.json()
   t.match(created.json(), { status: 'success', message: 'Post created successfully', data: body })
   t.same(Object.keys(data), ['id', 'title', 'text', 'media_url', 'created_at', 'updated_at'])
@@ -54,7 +54,7 @@ t.test('nobody writes under another’s name, nor another’s post under their o
     t.equal((await send(method, url, eve.headers, payload)).statusCode, 403, `${method} under ada’s name`)
     t.equal((await send(method, url, {}, payload)).statusCode, 401, `${method} anonymous`)
   }
-  const own = `/api/v1/users/eve/posts/${id}`
+  const own = `/api/v1/users/${eve.username}/posts/${id}`
   t.equal((await send('PATCH', own, eve.headers, body)).statusCode, 404, 'ada’s post is not among eve’s')
   t.equal((await send('DELETE', own, eve.headers)).statusCode, 404)
   t.equal((await app.inject(own)).statusCode, 404)

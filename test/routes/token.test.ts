@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi'
 import t from 'tap'
-import { signUp, startApp } from '../support/app.ts'
+import { portOf, signUp, startApp } from '../support/app.ts'
 
 t.test('the token endpoint speaks RFC 6749', async (t) => {
   const app = await startApp(t)
@@ -54,7 +54,7 @@ t.test('the token endpoint speaks RFC 6749', async (t) => {
   }
 
   await t.test('a strict OAuth client takes the answers and understands the errors', async (t) => {
-    const issuer = await app.listen({ port: 0, host: '127.0.0.1' })
+    const issuer = `http://127.0.0.1:${await portOf(app)}`
     const server = { issuer, token_endpoint: `${issuer}/api/v1/auth/token` }
     const client = { client_id: 'notes-app' }
     const plain = { [oauth.allowInsecureRequests]: true }

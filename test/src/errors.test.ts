@@ -1,15 +1,13 @@
 import { connect } from 'node:net'
 import t from 'tap'
-import { signUp, startApp } from '../support/app.ts'
+import { portOf, signUp, startApp } from '../support/app.ts'
 
 const app = await startApp(t)
-await app.listen({ port: 0 })
+const port = await portOf(app)
 
 /** Sends bytes as they are and reads until the server closes. */
 async function raw(request: string): Promise<{ status: number; head: string; body: string }> {
-  const address = app.server.address()
-  if (address === null || typeof address === 'string') throw new Error('not listening')
-  const socket = connect(address.port, '127.0.0.1')
+  const socket = connect(port, '127.0.0.1')
   socket.write(request)
   let text = ''
   for await (const chunk of socket.setEncoding('utf8')) text += chunk

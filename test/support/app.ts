@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
@@ -69,6 +70,13 @@ export async function buildTestApp(t: Test, variables: Variables = {}): Promise<
   const app = await buildApp(config, database.open ? { database: database.open } : {})
   t.teardown(() => app.close())
   return app
+}
+
+/** The port that `app` listens on; whoever asks first makes it listen, because test files share one. */
+export async function portOf(app: FastifyInstance): Promise<number> {
+  if (!app.server.listening) await app.listen({ port: 0, host: '127.0.0.1' })
+  // A TCP server's address is never a string.
+  return (app.server.address() as AddressInfo).port
 }
 
 /** A registered and signed-in person, and `inject` options that carry their access token. */
