@@ -29,13 +29,13 @@ const bareNode = process.platform === 'win32' ? [process.execPath] : ['env', '-u
  */
 const [timeout, ...files] = process.argv.slice(2)
 const timeoutSeconds = Number(timeout)
-// One more than there are cores: while some wait for a server or a timer, others compute.
-t.jobs = availableParallelism() + 1
+t.jobs = availableParallelism()
 t.setTimeout(0)
 const alone = files.filter((file) => file.endsWith('.full.test.ts'))
 const together = files.filter((file) => !alone.includes(file))
-// What a group starts stays until it ends, and connections to PostgreSQL are few.
-const groups = process.env.TEST_MODE === 'services' ? Math.ceil(together.length / 4) : t.jobs
+// Several for each core, so that none is left alone with a long one. What a group starts stays until it ends, and
+// connections to PostgreSQL are few.
+const groups = process.env.TEST_MODE === 'services' ? Math.ceil(together.length / 4) : 3 * t.jobs
 for (let group = 0; group < groups; group++) {
   // Dealt out like cards, because neighbours tend to cost alike.
   const dealt = together.filter((_, index) => index % groups === group)

@@ -11,13 +11,12 @@ import type { EmbeddedOptions } from './types.ts'
 import { parsers } from './values.ts'
 
 /** PostgreSQL inside this process, with one connection. Its lock file lies beside the folder: `<dataDir>.lock`. */
-export async function openEmbedded({ dataDir, load, echo, logger }: EmbeddedOptions): Promise<Backend> {
+export async function openEmbedded({ dataDir, echo, logger }: EmbeddedOptions): Promise<Backend> {
   const folder = dataDir === null ? undefined : resolve(dataDir)
   const releaseFolder = folder === undefined ? undefined : await claimFolder(folder)
   try {
     const pglite = await PGlite.create({
       ...(folder !== undefined && { dataDir: folder }),
-      ...(load !== undefined && { loadDataDir: load }),
       extensions: { citext, pg_trgm },
       parsers
     })

@@ -137,8 +137,6 @@ export interface PostgresOptions extends CommonOptions {
 export interface EmbeddedOptions extends CommonOptions {
   /** Folder of the data, created for this user only; `null` keeps everything in memory. */
   dataDir: string | null
-  /** A dump (`dumpDataDir`) to start from, for tests. */
-  load?: Blob
 }
 
 export type DatabaseOptions = PostgresOptions | EmbeddedOptions

@@ -1,8 +1,8 @@
 import { type GeneratedAlways, type Kysely, sql } from 'kysely'
 import t from 'tap'
 import { compiled } from '../../db/compiled.ts'
-import { openDatabase, type Tables } from '../../plugins/database/index.ts'
-import { emptyDump } from '../support/embedded.ts'
+import type { Tables } from '../../plugins/database/index.ts'
+import { emptyEmbedded } from '../support/database.ts'
 
 interface ScribblesTable {
   id: GeneratedAlways<number>
@@ -11,8 +11,7 @@ interface ScribblesTable {
 }
 type Scribbles = { scribbles: ScribblesTable }
 
-const database = await openDatabase({ dataDir: null, load: await emptyDump() })
-t.teardown(() => database.close())
+const database = await emptyEmbedded(t)
 const db = database.db.withTables<Scribbles>()
 
 t.test('compiled queries', async (t) => {

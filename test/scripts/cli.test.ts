@@ -6,14 +6,13 @@ import Fastify from 'fastify'
 import { decodeProtectedHeader } from 'jose'
 import t, { type Test } from 'tap'
 import accessTokens from '../../plugins/access-tokens/index.ts'
-import { openDatabase } from '../../plugins/database/index.ts'
 import { progress } from '../../scripts/cli/progress.ts'
 import { runCli } from '../../scripts/cli/run.ts'
 import { loadConfig } from '../../src/config.ts'
 import { generateAppKey } from '../../src/keys.ts'
 import * as options from '../../src/options.ts'
 import { generateSecrets, withLocalSecrets } from '../../src/secrets.ts'
-import { emptyDump } from '../support/embedded.ts'
+import { copyEmpty } from '../support/embedded.ts'
 
 const cli = (args: string[], typed = '') => {
   const input = new PassThrough()
@@ -59,8 +58,7 @@ t.test('wrong usage is refused before anything is opened', async (t) => {
 
 t.test('an account is created once, with a password that is accepted, and listed', async (t) => {
   environment(t, { DATA_DIR: t.testdirName, ARGON2_MEMORY_KIB: '8', ARGON2_TIME_COST: '1' })
-  const empty = await openDatabase({ dataDir: join(t.testdirName, 'database'), load: await emptyDump() })
-  await empty.close()
+  await copyEmpty(join(t.testdirName, 'database'))
   const ada = ['create-superuser', '--email', 'Ada@Example.com', '--username', 'Ada', '--password-stdin']
   const eve = ['create-user', '--email', 'eve@example.com', '--username', 'eve', '--password-stdin', '--json']
 

@@ -1,11 +1,9 @@
 import t from 'tap'
-import { openDatabase } from '../../plugins/database/index.ts'
 import { runMigrate, type WithDatabase } from '../../scripts/migrate/command.ts'
-import { emptyDump } from '../support/embedded.ts'
+import { emptyEmbedded } from '../support/database.ts'
 
 t.test('migrations go up and down to nothing, and the command says what it did', async (t) => {
-  const database = await openDatabase({ dataDir: null, load: await emptyDump() })
-  t.teardown(() => database.close())
+  const database = await emptyEmbedded(t)
   const migrate = async (...args: string[]) => {
     const lines: string[] = []
     await runMigrate(

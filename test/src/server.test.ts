@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import PostalMime, { type Email } from 'postal-mime'
 import t from 'tap'
@@ -41,6 +41,7 @@ t.test('the whole story works on a fresh machine', async (t) => {
   t.equal(refreshed.status, 200)
   bearer = { authorization: `Bearer ${refreshed.body.data.access_token}` }
   if (mode === 'services') return
+  t.equal((await stat(join(server.folder, '.data/database'))).mode & 0o777, 0o700, 'made for its user alone')
   const mail = await firstMail(join(server.folder, '.data/mail'))
   t.equal(mail.to?.[0]?.address, account.email, 'what it mails lies in a file')
   t.ok(mail.text?.includes(`${server.url}/verify-email#token=`))

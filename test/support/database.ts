@@ -1,8 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import pg from 'pg'
 import type { Test } from 'tap'
 import { migrateUp } from '../../db/migrate.ts'
-import { type OpenDatabase, openDatabase } from '../../plugins/database/index.ts'
-import { migratedDump, schemaHash } from './embedded.ts'
+import { type EmbeddedOptions, type OpenDatabase, openDatabase } from '../../plugins/database/index.ts'
+import { copyEmpty, copyMigrated, schemaHash } from './embedded.ts'
+
+type Copy = (folder: string) => Promise<void>
 
 /** Where the throw-away databases of a run on services are made. */
 export const adminUrl = process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
@@ -13,9 +18,29 @@ export async function testDatabase(
   mode: 'embedded' | 'services'
 ): Promise<{ open?: OpenDatabase; url?: string }> {
   if (mode === 'services') return { url: await copyOfTemplate(t) }
-  const open = await openDatabase({ dataDir: null, load: await migratedDump() })
-  t.teardown(() => open.close())
-  return { open }
+  return { open: await openCopy(t, copyMigrated) }
+}
+
+/** An embedded database without any table, gone at teardown. */
+export function emptyEmbedded(t: Test, options: Partial<EmbeddedOptions> = {}): Promise<OpenDatabase> {
+  return openCopy(t, copyEmpty, options)
+}
+
+/** The folder of an embedded database without any table, gone at teardown. */
+export const emptyFolder = (t: Test): Promise<string> => copyOf(t, copyEmpty)
+
+async function openCopy(t: Test, copy: Copy, options: Partial<EmbeddedOptions> = {}): Promise<OpenDatabase> {
+  const database = await openDatabase({ ...options, dataDir: await copyOf(t, copy) })
+  t.teardown(() => database.close())
+  return database
+}
+
+async function copyOf(t: Test, copy: Copy): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'plinth-database-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const dataDir = join(folder, 'database')
+  await copy(dataDir)
+  return dataDir
 }
 
 /** A database of the services without any table, dropped at teardown. */

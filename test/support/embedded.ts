@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto'
-import { globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
-import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
-import { Kysely, PGliteDialect } from 'kysely'
 import { migrateUp } from '../../db/migrate.ts'
+import { openDatabase } from '../../plugins/database/index.ts'
 
 const root = join(import.meta.dirname, '../..')
 const cache = join(root, 'node_modules/.cache/plinth-test')
 
-/** Halves the time that loading takes: the template databases are two thirds of the data, and 128 MB of buffers the default. */
+/** Halves the time that copying takes: the template databases are two thirds of the data, and 128 MB of buffers the default. */
 const slimming = [
   `alter system set shared_buffers = '16MB'`,
   `update pg_database set datistemplate = false`,
@@ -18,24 +17,26 @@ const slimming = [
 ]
 
 /**
- * An embedded database without any table, to `load`. Making one takes PGlite seconds and loading it a fraction of one,
- * so it is made once and kept in node_modules/.cache.
+ * Puts an embedded database without any table into `folder`. Making one takes PGlite seconds and opening a copy a fraction of
+ * one, so it is made once and kept in node_modules/.cache.
  */
-export function emptyDump(): Promise<Blob> {
-  return cached(`empty-${pgliteVersion()}.tar`, async () => {
-    const pglite = await PGlite.create({ initDbStartParams: ['--wal-segsize=1'] })
+export async function copyEmpty(folder: string): Promise<void> {
+  const empty = await cached(`empty-${pgliteVersion()}`, async (draft) => {
+    const pglite = await PGlite.create({ dataDir: draft, initDbStartParams: ['--wal-segsize=1'] })
     for (const statement of slimming) await pglite.exec(statement)
-    return dumpAndClose(pglite)
+    await pglite.close()
   })
+  cpSync(empty, folder, { recursive: true })
 }
 
 /** The same with all migrations. */
-export function migratedDump(): Promise<Blob> {
-  return cached(`migrated-${pgliteVersion()}-${schemaHash()}.tar`, async () => {
-    const pglite = await PGlite.create({ loadDataDir: await emptyDump(), extensions: { pg_trgm } })
-    await migrateUp(new Kysely({ dialect: new PGliteDialect({ pglite }) }))
-    return dumpAndClose(pglite)
+export async function copyMigrated(folder: string): Promise<void> {
+  const migrated = await cached(`migrated-${pgliteVersion()}-${schemaHash()}`, async (draft) => {
+    await copyEmpty(draft)
+    const database = await openDatabase({ dataDir: draft })
+    await migrateUp(database.db).finally(() => database.close())
   })
+  cpSync(migrated, folder, { recursive: true })
 }
 
 /** Changes with every migration, so that a cached dump or template is never stale. */
@@ -46,39 +47,30 @@ export function schemaHash(): string {
   return hash.digest('hex').slice(0, 16)
 }
 
-async function dumpAndClose(pglite: PGlite): Promise<Buffer> {
-  const dump = await pglite.dumpDataDir('none')
-  await pglite.close()
-  return Buffer.from(await dump.arrayBuffer())
-}
+const made = new Map<string, Promise<string>>()
 
-const dumps = new Map<string, Promise<Blob>>()
-
-function cached(name: string, make: () => Promise<Buffer>): Promise<Blob> {
-  const known = dumps.get(name)
+/** Once in a process; what other processes made before is taken. */
+function cached(name: string, make: (draft: string) => Promise<void>): Promise<string> {
+  const known = made.get(name)
   if (known !== undefined) return known
-  const file = join(cache, name)
-  const dump = (async () => new Blob([read(file) ?? keep(file, await make())]))()
-  dumps.set(name, dump)
-  return dump
+  const folder = join(cache, name)
+  const ready = existsSync(folder) ? Promise.resolve(folder) : keep(folder, make)
+  made.set(name, ready)
+  return ready
 }
 
-function read(file: string): Buffer | undefined {
-  try {
-    return readFileSync(file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** A rename, so that test files in parallel processes that make the same dump never read half of it. */
-function keep(file: string, dump: Buffer): Buffer {
+/** Made beside its place and renamed, so that processes that make the same one never take half of it. */
+async function keep(folder: string, make: (draft: string) => Promise<void>): Promise<string> {
+  const draft = `${folder}.${process.pid}`
   mkdirSync(cache, { recursive: true })
-  const draft = `${file}.${process.pid}`
-  writeFileSync(draft, dump)
-  renameSync(draft, file)
-  return dump
+  await make(draft)
+  try {
+    renameSync(draft, folder)
+  } catch (error) {
+    if (!existsSync(folder)) throw error
+    rmSync(draft, { recursive: true })
+  }
+  return folder
 }
 
 function pgliteVersion(): string {

@@ -5,9 +5,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { openDatabase } from '../../plugins/database/index.ts'
 import { testDatabase } from './database.ts'
-import { migratedDump } from './embedded.ts'
+import { copyMigrated } from './embedded.ts'
 import { mode, redisUrl } from './mode.ts'
 
 const entry = (name: 'server' | 'worker') => join(import.meta.dirname, `../../src/${name}.ts`)
@@ -71,10 +70,7 @@ export async function services(t: Test): Promise<Record<string, string>> {
 /** What makes a start quick in either mode: `services`, or a folder whose embedded database is migrated already. */
 export async function prepared(t: Test): Promise<[variables: Record<string, string>, folder: string]> {
   const folder = temporaryFolder(t)
-  if (mode === 'embedded') {
-    const database = await openDatabase({ dataDir: join(folder, '.data/database'), load: await migratedDump() })
-    await database.close()
-  }
+  if (mode === 'embedded') await copyMigrated(join(folder, '.data/database'))
   return [await services(t), folder]
 }
 

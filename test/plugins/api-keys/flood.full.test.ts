@@ -10,8 +10,8 @@ import { apiKeysMigration, apiKeysPlugin } from '../../../plugins/api-keys/index
 import { authPlugin } from '../../../plugins/auth/index.ts'
 import { changesPlugin } from '../../../plugins/changes/index.ts'
 import { up as createChanges } from '../../../plugins/changes/migration.ts'
-import { databasePlugin, openDatabase } from '../../../plugins/database/index.ts'
-import { emptyDump } from '../../support/embedded.ts'
+import { databasePlugin } from '../../../plugins/database/index.ts'
+import { emptyEmbedded } from '../../support/database.ts'
 import { inventKey } from './suite.ts'
 
 const COUNT = 100_000
@@ -22,8 +22,7 @@ const gc: () => void = runInNewContext('gc')
 t.test('K04: 100 000 random keys cost no query and little memory, well-formed ones little memory', async (t) => {
   let statements = 0
   const logger = { info: () => statements++, error: () => {} }
-  const database = await openDatabase({ dataDir: null, load: await emptyDump(), echo: true, logger })
-  t.teardown(() => database.close())
+  const database = await emptyEmbedded(t, { echo: true, logger })
   await createChanges(database.db as Kysely<unknown>)
   await apiKeysMigration().up(database.db)
   const app = Fastify()

@@ -3,10 +3,10 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { changesPlugin } from '../../../plugins/changes/index.ts'
 import { up } from '../../../plugins/changes/migration.ts'
-import { databasePlugin, openDatabase } from '../../../plugins/database/index.ts'
-import { emptyDump } from '../../support/embedded.ts'
+import { databasePlugin } from '../../../plugins/database/index.ts'
+import { emptyEmbedded } from '../../support/database.ts'
 
-const database = await openDatabase({ dataDir: null, load: await emptyDump() })
+const database = await emptyEmbedded(t)
 const app = Fastify()
 await app.register(databasePlugin, { database })
 await app.register(changesPlugin)

@@ -1,13 +1,11 @@
 import t from 'tap'
-import { openDatabase } from '../../../plugins/database/index.ts'
-import { emptyDump } from '../../support/embedded.ts'
+import { emptyEmbedded } from '../../support/database.ts'
 import { rowsSuite } from './rows-suite.ts'
 import { transactionEndSuite } from './transaction-end-suite.ts'
 import { transactionSuite } from './transaction-suite.ts'
 import { writeSuite } from './write-suite.ts'
 
-const database = await openDatabase({ dataDir: null, load: await emptyDump(), transactionTimeoutMs: 300 })
-t.teardown(() => database.close())
+const database = await emptyEmbedded(t, { transactionTimeoutMs: 300 })
 
 t.equal(database.kind, 'embedded')
 rowsSuite(t, database)

@@ -1,11 +1,10 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { databasePlugin, openDatabase } from '../../../plugins/database/index.ts'
-import { emptyDump } from '../../support/embedded.ts'
+import { databasePlugin } from '../../../plugins/database/index.ts'
+import { emptyEmbedded, emptyFolder } from '../../support/database.ts'
 
-const shared = await openDatabase({ dataDir: null, load: await emptyDump() })
-t.teardown(() => shared.close())
+const shared = await emptyEmbedded(t)
 await sql`create table notes (text text primary key)`.execute(shared.db)
 
 async function start(t: Test, options: { strict?: boolean } = {}, routes: (app: FastifyInstance) => void = () => {}) {
@@ -34,7 +33,7 @@ t.test('a database that was handed in stays open when the app closes', async (t)
 
 t.test('a database that the plugin opened is closed with the app', async (t) => {
   const app = Fastify()
-  await app.register(databasePlugin, { dataDir: null, load: await emptyDump() })
+  await app.register(databasePlugin, { dataDir: await emptyFolder(t) })
   await t.resolves(app.database.check())
   const { db } = app
   await app.close()

@@ -2,7 +2,7 @@ import { PGlite } from '@electric-sql/pglite'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import envelope, { serverOptions } from '../../../plugins/envelope/index.ts'
-import { emptyDump } from '../../support/embedded.ts'
+import { emptyFolder } from '../../support/database.ts'
 
 /** The answer of a route that fails with `error`, and what it logged at level `warn` and above. */
 async function answerTo(t: Test, error: unknown) {
@@ -78,7 +78,7 @@ t.test('a duplicate names its columns, in any language of the server, and never 
 })
 
 t.test('the errors of a real PostgreSQL are understood', async (t) => {
-  const db = await PGlite.create({ loadDataDir: await emptyDump() })
+  const db = await PGlite.create(await emptyFolder(t))
   t.teardown(() => db.close())
   await db.exec(`
     create table users (id int primary key, email varchar(20) not null, age int check (age > 0));

@@ -1,12 +1,11 @@
 import Fastify from 'fastify'
 import t from 'tap'
-import { databasePlugin, openDatabase } from '../../../plugins/database/index.ts'
+import { databasePlugin } from '../../../plugins/database/index.ts'
 import { idempotencyPlugin } from '../../../plugins/idempotency/index.ts'
-import { emptyDump } from '../../support/embedded.ts'
+import { emptyEmbedded } from '../../support/database.ts'
 import { idempotencySuite } from './idempotency-suite.ts'
 
-const database = await openDatabase({ dataDir: null, load: await emptyDump() })
-t.teardown(() => database.close())
+const database = await emptyEmbedded(t)
 await idempotencySuite(t, database)
 
 t.test('a route or option that cannot work stops the start, by name', async (t) => {

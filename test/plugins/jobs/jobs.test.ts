@@ -2,14 +2,13 @@ import { Type } from '@sinclair/typebox'
 import Fastify from 'fastify'
 import { sql } from 'kysely'
 import t from 'tap'
-import databasePlugin, { openDatabase } from '../../../plugins/database/index.ts'
+import databasePlugin from '../../../plugins/database/index.ts'
 import jobs, { type Job, jobsMigration } from '../../../plugins/jobs/index.ts'
-import { emptyDump } from '../../support/embedded.ts'
+import { emptyEmbedded } from '../../support/database.ts'
 import { makeLedger } from './host.ts'
 import { jobsSuite } from './suite.ts'
 
-const database = await openDatabase({ dataDir: null, load: await emptyDump() })
-t.teardown(() => database.close())
+const database = await emptyEmbedded(t)
 await database.db.transaction().execute((trx) => jobsMigration.up(trx))
 await makeLedger(database.db)
 

@@ -11,14 +11,15 @@ import {
   sessionsPlugin
 } from '../../../plugins/sessions/index.ts'
 import type { SessionsTables } from '../../../plugins/sessions/table.ts'
-import { emptyDump } from '../../support/embedded.ts'
+import { emptyEmbedded } from '../../support/database.ts'
 
 export const key = { kid: 'k1', key: Buffer.alloc(32, 1) }
 export const client = { user_agent: 'curl/8', ip: '192.0.2.1' }
 
 /** Opens PostgreSQL by `url`, or an embedded database. */
 export async function open(t: Test, url?: string): Promise<OpenDatabase> {
-  const database = await openDatabase(url === undefined ? { dataDir: null, load: await emptyDump() } : { url })
+  if (url === undefined) return emptyEmbedded(t)
+  const database = await openDatabase({ url })
   t.teardown(() => database.close())
   return database
 }
