@@ -135,8 +135,9 @@ function isRetryable(error: unknown): boolean {
   return sqlstate === SERIALIZATION_FAILURE || sqlstate === DEADLOCK_DETECTED || isStaleStatement(error)
 }
 
-/** Rejects after `ms`, whatever `work` is waiting for. */
+/** Rejects after `ms`, whatever `work` is waiting for; when it is too late already, `work` is not begun. */
 async function within<T>(ms: number, work: () => Promise<T>): Promise<T> {
+  if (ms <= 0) throw new TransactionTimeout()
   const { promise, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new TransactionTimeout()), ms)
   try {

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { CompiledQuery, sql } from 'kysely'
 import type { Test } from 'tap'
 import type { OpenDatabase } from '../../../plugins/database/index.ts'
@@ -157,6 +158,17 @@ export function transactionSuite(t: Test, database: OpenDatabase): void {
     await late.promise
     await t.rejects(Promise.resolve(afterwards), 'its trx is of no more use')
     t.same(await ids(), [])
+  })
+
+  t.test('work that has waited for a connection beyond the deadline is not begun', async (t) => {
+    const holders = [1, 2].map(() => database.db.connection().execute(() => sleep(400)))
+    let isBegun = false
+    const work = database.transaction(async () => {
+      isBegun = true
+    })
+    await t.rejects(work, { code: 'TRANSACTION_TIMEOUT' })
+    t.notOk(isBegun)
+    await Promise.all(holders)
   })
 
   t.test('a swallowed database error makes the commit fail, not succeed with nothing', async (t) => {
