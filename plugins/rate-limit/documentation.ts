@@ -19,5 +19,11 @@ const tooManyRequests = {
 export function documented(app: FastifyInstance, { schema }: RouteOptions) {
   const hasErrorSchemas = app.getSchema('Error') !== undefined && app.getSchema('Problem') !== undefined
   if (schema?.response === undefined || !hasErrorSchemas) return schema
-  return { ...schema, response: { 429: tooManyRequests, ...schema.response } }
+  return { ...schema, response: { ...schema.response, 429: withHeaders(schema.response) } }
+}
+
+/** A 429 that the route describes itself, e.g. that of a lockout, may be one of ours as well. */
+function withHeaders(response: unknown) {
+  const { 429: own } = response as { 429?: { headers?: object } }
+  return { ...tooManyRequests, ...own, headers: { ...tooManyRequests.headers, ...own?.headers } }
 }

@@ -57,7 +57,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
 
   function describe(plan: Plan, request: FastifyRequest): Check | Promise<Check> {
     const caller = identify(request)
-    if (caller === null) return checkOf(request, addressOf(request), quotas.ofCaller(plan, false))
+    if (!caller) return checkOf(request, addressOf(request), quotas.ofCaller(plan, false))
     const { key, tier } = caller
     const found = tier === undefined ? undefined : rules?.get(tier)
     if (tier === undefined || found === undefined) return checkOf(request, key, quotas.ofCaller(plan, true))

@@ -52,6 +52,18 @@ export function tell(
   return { policy, state, isBlind: verdict.isBlind || before?.isBlind === true, fullMs, tightest }
 }
 
+/** What is told once a handler has charged more: nothing new, but it has to be waited for as well. */
+export function charged({ states, isBlind }: Verdict, before: Told | null): Told {
+  const waits = states.map(({ remaining, resetMs }) => (remaining === 0 ? resetMs : 0))
+  return {
+    policy: before?.policy ?? '',
+    state: before?.state ?? '',
+    isBlind: isBlind || before?.isBlind === true,
+    fullMs: Math.max(before?.fullMs ?? 0, ...waits),
+    tightest: before?.tightest
+  }
+}
+
 /**
  * The error for a call that a stage refused. Its headers tell of the exceeded policies only: `Retry-After` is the longest
  * of their waits, and a client that waits for it passes.
@@ -64,7 +76,7 @@ export function refusal(
 ) {
   const exceeded = states.flatMap((state, index) => (state.isExceeded ? [{ ...state, index }] : []))
   const error = rateLimitExceeded(
-    // What this very call used up in an earlier stage has to be waited for as well.
+    // What this very call used up before has to be waited for as well.
     Math.max(1, seconds(before?.fullMs ?? 0), ...exceeded.map(({ resetMs }) => seconds(resetMs))),
     exceeded.map(({ index }) => policies[index]?.name ?? '')
   )

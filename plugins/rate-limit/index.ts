@@ -61,7 +61,7 @@ async function rateLimit(app: FastifyInstance, options: RateLimitOptions): Promi
   }
 
   const memory = memoryStore({ maxKeys: memoryKeys, now })
-  const observer = observe(app, memory, guard)
+  const observer = observe(app, { memory, guard, now })
   const store = guard === undefined ? memory : fallbackStore({ guard, memory, now, onFallback: observer.fellBack })
   const createStage = await createStages(app, store)
   const rules = loadRules && rememberedRules(app, loadRules, now)
@@ -74,16 +74,15 @@ async function rateLimit(app: FastifyInstance, options: RateLimitOptions): Promi
       app.log.warn({ route, tier, ...fallback }, 'This tier has no rule for a limited route: the default applies')
   })
   app.decorateRequest(told, null)
-  app.decorate('limits', createLimits({ store, quotas, rules, identify }))
+  app.decorate('limits', createLimits({ store, quotas, rules, identify, withLegacy: legacyHeaders }))
 
   const enforcer = createEnforcer({ createStage, quotas, rules, identify, observer, withLegacy: legacyHeaders })
 
   app.addHook('onRoute', (route) => {
-    const plan = planOf(route)
-    if (plan === null) return
-    quotas.add(plan)
-    const before = enforcer.ofAddress(plan)
-    const after = enforcer.ofCaller(plan)
+    const plans = plansOf(route)
+    for (const plan of plans) quotas.add(plan)
+    const before = byMethod(route, plans, enforcer.ofAddress)
+    const after = byMethod(route, plans, enforcer.ofCaller)
     if (before !== null) route.config = { ...route.config, [addressHook]: before }
     // Behind the route's own, and behind those that a plugin puts in front of them: by then it is known who calls.
     if (after !== null) route.onRequest = [...[route.onRequest ?? []].flat(), after]
@@ -101,13 +100,28 @@ async function rateLimit(app: FastifyInstance, options: RateLimitOptions): Promi
   })
 }
 
-/** `null` for what is never limited: routes that say so, and preflights. */
-function planOf({ method, url, config }: RouteOptions): Plan | null {
+/** One for each method. None for what is never limited: routes that say so, and preflights. */
+function plansOf({ method, url, config }: RouteOptions): Plan[] {
   const limit = config?.limit
-  const verb = [method].flat().find((verb) => verb !== 'OPTIONS')
-  if (limit === false || verb === undefined) return null
-  return { method: verb === 'HEAD' ? 'GET' : verb, path: url, limit, isPublic: config?.auth === 'public' }
+  if (limit === false) return []
+  const methods = new Set([method].flat().map(counted))
+  methods.delete('OPTIONS')
+  return [...methods].map((method) => ({ method, path: url, limit, isPublic: config?.auth === 'public' }))
 }
+
+function byMethod({ method }: RouteOptions, plans: Plan[], hookOf: (plan: Plan) => Hook | null): Hook | null {
+  const hooks = plans.flatMap((plan) => {
+    const hook = hookOf(plan)
+    return hook === null ? [] : [[plan.method, hook] as const]
+  })
+  const [only] = hooks
+  if (only === undefined) return null
+  if (typeof method === 'string') return only[1]
+  const byMethod = new Map(hooks)
+  return async (request, reply) => byMethod.get(counted(request.method))?.(request, reply)
+}
+
+const counted = (method: string) => (method === 'HEAD' ? 'GET' : method)
 
 function principalOf({ principal }: FastifyRequest): Caller | null {
   // Without the plugin `auth` there is no such property.

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { addressKey } from './address.ts'
-import { refusal, told } from './headers.ts'
+import { charged, refusal, told } from './headers.ts'
 import { type PolicySet, policySet } from './policy.ts'
 import type { Quotas, ServiceLimit } from './quotas.ts'
 import type { TierRules } from './rules.ts'
@@ -32,9 +32,10 @@ export interface LimitsOptions {
   quotas: Quotas
   rules: { get(tier: string): TierRules | Promise<TierRules> } | undefined
   identify(request: FastifyRequest): Caller | null
+  withLegacy: boolean
 }
 
-export function createLimits({ store, quotas, rules, identify }: LimitsOptions): Limits {
+export function createLimits({ store, quotas, rules, identify, withLegacy }: LimitsOptions): Limits {
   const addressOf = (request: FastifyRequest): Caller => ({ key: `ip:${addressKey(request.ip)}` })
 
   function take(request: FastifyRequest, client: string, set: PolicySet, cost: number) {
@@ -50,7 +51,8 @@ export function createLimits({ store, quotas, rules, identify }: LimitsOptions):
       const set = policySet([{ name: service, key: service, max, seconds }])
       const { key } = identify(request) ?? addressOf(request)
       const verdict = await take(request, key, set, cost)
-      if (!verdict.isAllowed) throw refusal(set, verdict, false, request[told])
+      if (!verdict.isAllowed) throw refusal(set, verdict, withLegacy, request[told])
+      request[told] = charged(verdict, request[told])
       const [status] = statuses(set, verdict)
       if (status === undefined) throw new Error('A verdict has a state for each policy')
       return status

@@ -37,7 +37,8 @@ export function policySet(policies: readonly Policy[]): PolicySet {
 }
 
 /** @throws {TypeError} unless it is a whole number of calls (1–10⁹) and of seconds (1–a year) */
-export function requireQuota(what: string, { max, seconds }: Quota): void {
+export function requireQuota(what: string, quota: Quota): void {
+  const { max, seconds }: Quota = Object(quota)
   const isOf = (value: number, limit: number) => Number.isSafeInteger(value) && value >= 1 && value <= limit
   if (isOf(max, MAX_QUOTA) && isOf(seconds, MAX_SECONDS)) return
   throw new TypeError(

@@ -70,15 +70,19 @@ export function createQuotas(options: QuotaOptions): Quotas {
 
   function add(plan: Plan): void {
     const { limit } = plan
+    const what = `config.limit of ${routeName(plan)}`
+    if (typeof limit === 'object') {
+      requireService(what, limit)
+      services.set(limit.service, limit)
+    } else if (limit !== undefined && limit !== true && limit !== 'address') {
+      throw new TypeError(`rate-limit: ${what} must be true, false, 'address' or { service, max, seconds }`)
+    }
     plans.set(routeName(plan), plan)
-    if (typeof limit !== 'object') return
-    requireService(`config.limit of ${routeName(plan)}`, limit)
-    services.set(limit.service, limit)
   }
 
   function requireService(what: string, limit: ServiceLimit): void {
     requireQuota(what, limit)
-    if (!/^[a-z][a-z0-9_]{0,63}$/.test(limit.service)) {
+    if (typeof limit.service !== 'string' || !/^[a-z][a-z0-9_]{0,63}$/.test(limit.service)) {
       throw new TypeError(`rate-limit: ${what} needs a \`service\` of lower-case letters, digits and "_"`)
     }
     const other = services.get(limit.service)

@@ -63,6 +63,7 @@ function cached(name: string, make: (draft: string) => Promise<void>): Promise<s
 async function keep(folder: string, make: (draft: string) => Promise<void>): Promise<string> {
   const draft = `${folder}.${process.pid}`
   mkdirSync(cache, { recursive: true })
+  rmSync(draft, { recursive: true, force: true })
   await make(draft)
   try {
     renameSync(draft, folder)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { metricsPlugin } from '../../../plugins/metrics/index.ts'
 import { memoryStore } from '../../../plugins/rate-limit/memory-store.ts'
 import { redisStore } from '../../../plugins/rate-limit/redis-store.ts'
 import { SCRIPT } from '../../../plugins/rate-limit/script.ts'
@@ -183,6 +184,27 @@ t.test('a refusal is remembered no longer than what it rests on', async (t) => {
   t.equal((await get('/n')).headers['retry-after'], '2')
   for (let n = 0; n < 4; n++) await get('/o')
   t.ok(Number((await get('/n')).headers['retry-after']) >= 59, 'the total is used up as well by now')
+})
+
+t.test('a Redis that refuses the script is told once, and memory counts', async (t) => {
+  const user = `no-scripts-${randomUUID()}`
+  await redis.acl('SETUSER', user, 'on', '>secret', '~*', '&*', '+@all', '-@scripting')
+  t.teardown(() => redis.acl('DELUSER', user))
+  const url = new URL(redisUrl)
+  Object.assign(url, { username: user, password: 'secret' })
+  const host = await startHost(t, {}, (app) => app.register(redisPlugin, { url: url.href, prefix }))
+  const perAddress = { max: 30, seconds: 60 }
+  const { app: limited, lines } = await startHost(t, { guard: host.app.redisGuard, perAddress }, (app) =>
+    app.register(metricsPlugin)
+  )
+  limited.get('/notes', async () => 'ok')
+  t.same(await call(limited, '/notes', 31), [...new Array(30).fill(200), 429])
+  t.equal(host.app.redisGuard.state, 'closed')
+  t.match(
+    lines.filter(({ level }) => level === 50),
+    [{ msg: 'Rate limits cannot be counted in Redis, and are in memory', err: { message: /NOPERM/ } }]
+  )
+  t.match((await limited.inject('/metrics')).body, /^rate_limit_in_memory 1$/m)
 })
 
 t.test('the program in the README counts in Redis just so', async (t) => {

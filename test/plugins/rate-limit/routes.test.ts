@@ -55,6 +55,39 @@ t.test('L03: Retry-After covers what the refused call itself used up', async (t)
   t.same(await call(app, as('ann')), [200])
 })
 
+t.test('L03: Retry-After covers what a handler charged before it was refused', async (t) => {
+  const { app, clock } = await startHost(t, { legacyHeaders: true, perAddress: { max: 100, seconds: 60 } })
+  app.get('/both', async (request) => {
+    await app.limits.consume(request, { service: 'slow', max: 1, seconds: 60 })
+    await app.limits.consume(request, { service: 'quick', max: 1, seconds: 2 })
+    return 'ok'
+  })
+  app.get('/quick', (request) => app.limits.consume(request, { service: 'quick', max: 1, seconds: 2 }))
+  t.same(await call(app, { ...as('ann'), url: '/quick' }), [200])
+  const refused = await app.inject({ ...as('ann'), url: '/both' })
+  t.same(items(refused.headers.ratelimit), { quick: { r: 0, t: 2 } })
+  t.match(refused.headers, { 'retry-after': '60', 'x-ratelimit-limit': '1', 'x-ratelimit-remaining': '0' })
+  clock.ms += 60_000
+  t.same(await call(app, { ...as('ann'), url: '/both' }), [200])
+})
+
+t.test('L05: each method of a route has its own counter and rule, and HEAD that of GET', async (t) => {
+  const { app } = await startHost(t, {
+    perAddress: { max: 100, seconds: 60 },
+    loadRules: async () => [{ path: '/notes', method: 'POST', max: 1, seconds: 60 }]
+  })
+  const method = ['GET', 'HEAD', 'POST', 'OPTIONS'] as const
+  app.route({ method: [...method], url: '/notes', config: { limit: true }, handler: async () => 'ok' })
+  const as = (method: 'GET' | 'HEAD' | 'POST' | 'OPTIONS') =>
+    ({ method, url: '/notes', headers: { 'x-user': 'ann', 'x-tier': 'free' } }) as const
+  t.same(await call(app, as('POST'), 2), [200, 429])
+  t.same(await call(app, as('GET'), 10), new Array(10).fill(200))
+  t.same(await call(app, as('HEAD')), [429])
+  t.same(await call(app, as('OPTIONS'), 100), new Array(100).fill(200))
+  t.ok(app.limits.isRoute('/notes', 'POST') && app.limits.isRoute('/notes', 'GET'))
+  t.notOk(app.limits.isRoute('/notes', 'OPTIONS'))
+})
+
 t.test('L04: addresses, users and services each have counters of their own', async (t) => {
   const { app } = await startHost(t, { perUser: { max: 5, seconds: 3600 } })
   app.get('/notes', { config: { limit: note } }, async () => 'ok')
@@ -211,6 +244,9 @@ t.test('with the envelope: a 429 in both shapes, and in the document of limited 
     documented[url] = (schema?.response as Record<string, unknown> | undefined)?.[429]
   })
   const schema = { response: { 200: { type: 'string' } } }
+  const locked = { description: 'Locked out', headers: { 'Retry-After': { type: 'integer' } } }
+  const own = { schema: { response: { ...schema.response, 429: locked } }, config: { limit: true } }
+  app.get('/own', own, async () => 'ok')
   app.get('/notes', { schema, config: { limit: { ...note, max: 1 } } }, async () => 'ok')
   app.get('/free', { schema }, async () => 'ok')
 
@@ -232,6 +268,7 @@ t.test('with the envelope: a 429 in both shapes, and in the document of limited 
     'violated-policies': ['note_read']
   })
   t.match(documented['/notes'], { headers: { 'Retry-After': {}, RateLimit: {}, 'RateLimit-Policy': {} } })
+  t.match(documented['/own'], { ...locked, headers: { ...locked.headers, RateLimit: {}, 'RateLimit-Policy': {} } })
   t.equal(documented['/free'], undefined)
 })
 
@@ -240,6 +277,7 @@ t.test('limits that cannot be stop the start, and say why', async (t) => {
     [{ perAddress: { max: 0, seconds: 60 } }, /`perAddress` must have a whole `max`/],
     [{ perUser: { max: 1.5, seconds: 60 } }, /`perUser`/],
     [{ fallback: { max: 1, seconds: 0 } }, /`fallback`/],
+    [{ perAddress: null as never }, /`perAddress` must have a whole `max`/],
     [{ memoryKeys: 10 }, /`memoryKeys` must be/]
   ]
   for (const [options, message] of bad) await t.rejects(startHost(t, options), { message })
@@ -250,9 +288,13 @@ t.test('limits that cannot be stop the start, and say why', async (t) => {
   })
   const { app } = await startHost(t)
   app.get('/notes', { config: { limit: note } }, async () => 'ok')
-  const route = (limit: object) => () =>
+  const route = (limit: unknown) => () =>
     app.get(`/${Math.random()}`, { config: { limit: limit as typeof note } }, async () => 'ok')
   t.throws(route({ ...note, service: 'Note-Read' }), /needs a `service` of lower-case/)
+  t.throws(route({ max: 3, seconds: 60 }), /needs a `service` of lower-case/)
+  t.throws(route({ ...note, service: ['note_read'] }), /needs a `service` of lower-case/)
+  t.throws(route(null), /must have a whole `max`/)
+  for (const limit of ['adress', 'true', 5]) t.throws(route(limit), /must be true, false, 'address' or \{ service/)
   t.throws(route({ ...note, max: 4 }), /disagree on the service note_read/)
   t.throws(route({ ...note, service: 'other', seconds: -1 }), /whole `seconds`/)
 
