@@ -24,6 +24,6 @@ export function documented(app: FastifyInstance, { schema }: RouteOptions) {
 
 /** A 429 that the route describes itself, e.g. that of a lockout, may be one of ours as well. */
 function withHeaders(response: unknown) {
-  const { 429: own } = response as { 429?: { headers?: object } }
-  return { ...tooManyRequests, ...own, headers: { ...tooManyRequests.headers, ...own?.headers } }
+  const { 429: own = tooManyRequests } = response as { 429?: { headers?: object } }
+  return { ...own, headers: { ...tooManyRequests.headers, ...own.headers } }
 }

@@ -117,8 +117,8 @@ function byMethod({ method }: RouteOptions, plans: Plan[], hookOf: (plan: Plan) 
   const [only] = hooks
   if (only === undefined) return null
   if (typeof method === 'string') return only[1]
-  const byMethod = new Map(hooks)
-  return async (request, reply) => byMethod.get(counted(request.method))?.(request, reply)
+  const ofMethod = new Map(hooks)
+  return async (request, reply) => ofMethod.get(counted(request.method))?.(request, reply)
 }
 
 const counted = (method: string) => (method === 'HEAD' ? 'GET' : method)

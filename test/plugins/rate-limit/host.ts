@@ -51,6 +51,10 @@ export async function startHost(t: Test, options: RateLimitOptions = {}, prepare
   return { app, clock, feed, lines }
 }
 
+/** A limit for a route, and the call of a user to `/notes`. */
+export const note = { service: 'note_read', max: 3, seconds: 60 }
+export const as = (user: string, more = {}) => ({ url: '/notes', headers: { 'x-user': user, ...more } })
+
 /** Calls `count` times and returns the statuses. */
 export async function call(app: FastifyInstance, request: InjectOptions | string, count = 1): Promise<number[]> {
   const statuses: number[] = []
