@@ -7,8 +7,10 @@ import { findUserByIdentifier } from '../db/users.ts'
 import type { AccessTokensOptions } from '../plugins/access-tokens/index.ts'
 import type { ApiKeysOptions } from '../plugins/api-keys/index.ts'
 import type { AuditOptions } from '../plugins/audit/index.ts'
+import type { Principal } from '../plugins/auth/index.ts'
 import { type CacheOptions, memoryStore, redisStore as redisCache } from '../plugins/cache/index.ts'
 import type { EncryptionOptions } from '../plugins/encryption/index.ts'
+import { lacksParam } from '../plugins/envelope/index.ts'
 import type { IdempotencyOptions } from '../plugins/idempotency/index.ts'
 import type { JobsOptions } from '../plugins/jobs/index.ts'
 import { type Lock, type LockoutOptions, redisStore } from '../plugins/lockout/index.ts'
@@ -53,13 +55,21 @@ export function redis(config: Config): RedisOptions | null {
 
 export const rateLimit = (config: Config, app: FastifyInstance, guard: Guard | undefined): RateLimitOptions => ({
   guard,
-  identify: ({ principal }) => principal && { key: `user:${principal.id}`, tier: principal.tier.id },
+  identify: ({ principal }) => principal && quotaOf(principal),
+  recall(request) {
+    // Refused in between, see `refuseEmptyParams`.
+    if (lacksParam(request.params)) return undefined
+    const principal = request.recallPrincipal()
+    return principal && quotaOf(principal)
+  },
   loadRules: (tier) => loadTierRules(app.db, tier),
   perAddress: { max: config.RATE_LIMIT_PER_HOUR, seconds: 3600 },
   perUser: { max: config.USER_RATE_LIMIT_PER_HOUR, seconds: 3600 },
   perPublicRoute: { max: config.RATE_LIMIT_UNPROTECTED_ROUTES, seconds: 60 },
   fallback: { max: config.DEFAULT_RATE_LIMIT_LIMIT, seconds: config.DEFAULT_RATE_LIMIT_PERIOD }
 })
+
+const quotaOf = ({ id, tier }: Principal) => ({ key: `user:${id}`, tier: tier.id })
 
 export const passwords = (config: Config): PasswordsOptions => ({
   memoryKiB: config.ARGON2_MEMORY_KIB,

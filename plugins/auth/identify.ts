@@ -35,6 +35,16 @@ export function createIdentify({ app: { accessTokens }, principals, byKey, onFor
     }, done)
   }
 
+  /** A key is not looked at: who sends none and no token is anonymous. */
+  function recall({ raw, headers }: FastifyRequest, { isRequired, permission }: Access): Principal | null | undefined {
+    const token = bearerToken(raw)
+    if (token === undefined) return isRequired || headers['x-api-key'] !== undefined ? undefined : null
+    const claims = accessTokens.recall(token)
+    const known = claims && principals.recall(claims)
+    if (known === undefined || (permission !== undefined && !holds(known, permission))) return undefined
+    return known
+  }
+
   /** There is no good token: an API key counts where the route takes one. Never both together, whatever each may do. */
   function tryKey(request: FastifyRequest, access: Access, done: HookHandlerDoneFunction, fault: Fault) {
     if (byKey === undefined || !access.takesApiKey || request.headers['x-api-key'] === undefined) {
@@ -55,7 +65,7 @@ export function createIdentify({ app: { accessTokens }, principals, byKey, onFor
     onForged(request).then(() => answer(fault), answer)
   }
 
-  return identify
+  return { identify, recall }
 }
 
 function admit(request: FastifyRequest, principal: Principal, { permission }: Access, done: HookHandlerDoneFunction) {

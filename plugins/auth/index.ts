@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import type { Claims } from '../access-tokens/index.ts'
 import type { KeyProof } from '../api-keys/index.ts'
 import type {} from '../changes/index.ts'
-import { nameOf, type Permission, type RouteAuth, readAccess } from './access.ts'
+import { type Access, nameOf, type Permission, type RouteAuth, readAccess } from './access.ts'
 import { identifyByKey, proofOf } from './api-key.ts'
 import { bearerToken } from './bearer.ts'
 import { accessDocumentation } from './documentation.ts'
@@ -51,16 +51,27 @@ export interface AuthOptions {
   now?: () => number
 }
 
+const routeAccess = Symbol('auth.access')
+const recalled = Symbol('auth.recalled')
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Required on every route. */
     auth?: RouteAuth
+    [routeAccess]?: Access
   }
   interface FastifyRequest {
     /** Who is calling, `null` when anonymous. Always `null` on public routes. Frozen. */
     principal: Principal | null
     /** Who is calling. @throws Unauthorized when anonymous */
     readonly caller: Principal
+    /**
+     * Who the request will be let in as, where that takes no look-up: `null` for anonymous, `undefined` while it cannot be told
+     * or when it will be refused. For hooks that run before it is made sure of.
+     */
+    recallPrincipal(): Principal | null | undefined
+    /** Let in already, by `recallPrincipal` a moment ago. */
+    [recalled]: Principal | null
     /** Whether the caller is an administrator or holds the permission; `false` when anonymous. */
     can(permission: Permission): boolean
   }
@@ -75,7 +86,7 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
   const principals = remember(load)
   const ownersOfKeys = loadApiKey && remember((key: Credential) => loadApiKey(proofOf(key)))
   const byKey = ownersOfKeys && identifyByKey(app, ownersOfKeys)
-  const identify = createIdentify({ app, principals, byKey, onForged })
+  const { identify, recall: recallFor } = createIdentify({ app, principals, byKey, onForged })
 
   function remember<C extends Credential>(loadOne: (credential: C) => Promise<Loaded | null>) {
     const memory = createPrincipals({ load: loadOne, isFresh: () => changes.isFresh(), cacheSize, maxAgeMs, now })
@@ -92,6 +103,15 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
     }
   })
 
+  app.decorateRequest('recallPrincipal', function (this: FastifyRequest) {
+    const access = this.routeOptions.config[routeAccess]
+    if (access === undefined) return null
+    const found = recallFor(this, access)
+    if (found) this[recalled] = found
+    return found
+  })
+  app.decorateRequest(recalled, null)
+
   app.decorateRequest('can', function (this: FastifyRequest, permission) {
     return this.principal !== null && holds(this.principal, permission)
   })
@@ -103,8 +123,12 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
     if (declared === undefined) undeclared.push(route)
     else if (declared !== 'public') {
       const access = readAccess(route, declared, permissions, byKey !== undefined)
-      const guard = (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) =>
-        identify(request, access, done)
+      const guard = (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) => {
+        request.principal = request[recalled]
+        if (request.principal === null) identify(request, access, done)
+        else done()
+      }
+      route.config = { ...route.config, [routeAccess]: access }
       route.onRequest = [guard, ...[route.onRequest ?? []].flat()]
       document(route, access)
     }

@@ -12,7 +12,7 @@ import { ErrorSchema, ProblemSchema } from './schema.ts'
 import { serializerFactory } from './serializers.ts'
 
 export * from './errors.ts'
-export { refuseEmptyParams } from './not-found.ts'
+export { lacksParam, refuseEmptyParams } from './not-found.ts'
 export * from './schema.ts'
 export { type EnvelopeServerOptions, serverOptions } from './server-options.ts'
 

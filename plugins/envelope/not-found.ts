@@ -46,6 +46,6 @@ export function refuseEmptyParams(request: FastifyRequest, _reply: FastifyReply,
   done(lacksParam(request.params) ? new NotFound(MESSAGE) : undefined)
 }
 
-/** What a wildcard stands for may be nothing. */
-const lacksParam = (params: unknown) =>
+/** Whether a parameter is empty; what a wildcard stands for may be nothing. */
+export const lacksParam = (params: unknown) =>
   Object.entries(Object(params)).some(([name, value]) => value === '' && name !== '*')

@@ -7,18 +7,21 @@ import type { PolicySet } from './policy.ts'
 import type { Plan, Quotas } from './quotas.ts'
 import type { TierRules } from './rules.ts'
 import type { CreateStage, Stage } from './stage.ts'
-import type { Check } from './store.ts'
+import type { Check, Verdict } from './store.ts'
 
 export interface EnforcerOptions {
   createStage: CreateStage
   quotas: Quotas
   rules: { get(tier: string): TierRules | Promise<TierRules> } | undefined
   identify(request: FastifyRequest): Caller | null
+  recall: ((request: FastifyRequest) => Caller | null | undefined) | undefined
   observer: Observer
   withLegacy: boolean
 }
 
-export type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+export type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
+
+type StageName = 'address' | 'caller'
 
 /** Makes the hooks that hold requests to their quotas; `null` where there is nothing to hold them to. */
 export interface Enforcer {
@@ -31,32 +34,44 @@ export interface Enforcer {
 }
 
 export function createEnforcer(options: EnforcerOptions): Enforcer {
-  const { createStage, quotas, rules, identify, observer, withLegacy } = options
+  const { createStage, quotas, rules, identify, recall, observer, withLegacy } = options
 
-  function hook(stage: Stage, name: 'address' | 'caller'): Hook {
-    return async (request, reply) => {
-      const { check, verdict } = (await stage(request)).key
-      if (!verdict.isAllowed) {
-        observer.refused(name)
-        throw refusal(check.set, verdict, withLegacy, request[told])
-      }
-      const now = tell(reply, check.set, verdict, request[told])
-      request[told] = now
-      if (withLegacy && now.tightest) reply.headers(legacyHeaders(now.tightest.max, now.tightest.state))
+  /** The caller's hook finds nothing left to do when the check of the address brought that of the caller along. */
+  function hook(stage: Stage, name: StageName): Hook {
+    return (request, reply, done) => {
+      if (request[told]?.isComplete) return done()
+      stage(request)
+        .then(({ key: { check, verdict } }) => {
+          pass(request, reply, name, check.set, verdict)
+          if (check.next && verdict.next) pass(request, reply, 'caller', check.next.set, verdict.next)
+        })
+        .then(() => done(), done)
     }
   }
 
-  function byAddress(set: PolicySet | null): Hook | null {
-    return set === null
-      ? null
-      : hook(
-          createStage((request) => checkOf(request, addressOf(request), set)),
-          'address'
-        )
+  function pass(request: FastifyRequest, reply: FastifyReply, name: StageName, set: PolicySet, verdict: Verdict): void {
+    if (!verdict.isAllowed) {
+      observer.refused(name)
+      throw refusal(set, verdict, withLegacy, request[told])
+    }
+    const now = tell(reply, set, verdict, request[told], name === 'caller')
+    request[told] = now
+    if (withLegacy && now.tightest) reply.headers(legacyHeaders(now.tightest.max, now.tightest.state))
   }
 
-  function describe(plan: Plan, request: FastifyRequest): Check | Promise<Check> {
-    const caller = identify(request)
+  function byAddress(set: PolicySet | null, plan?: Plan): Hook | null {
+    if (set === null) return null
+    const stage = createStage((request) => {
+      const check = checkOf(request, addressOf(request), set)
+      const caller = plan === undefined || recall === undefined ? undefined : recall(request)
+      if (plan === undefined || caller === undefined || !isCallerLimited(plan)) return check
+      const next = describe(plan, request, caller)
+      return next instanceof Promise ? check : { ...check, next }
+    })
+    return hook(stage, 'address')
+  }
+
+  function describe(plan: Plan, request: FastifyRequest, caller: Caller | null): Check | Promise<Check> {
     if (!caller) return checkOf(request, addressOf(request), quotas.ofCaller(plan, false))
     const { key, tier } = caller
     const found = tier === undefined ? undefined : rules?.get(tier)
@@ -66,14 +81,17 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     return found instanceof Promise ? found.then(withRules) : withRules(found)
   }
 
+  function isCallerLimited({ isPublic, limit }: Plan): boolean {
+    return !isPublic && limit !== 'address' && (limit !== undefined || quotas.hasUserTotal || rules !== undefined)
+  }
+
   return {
-    ofAddress: (plan) => byAddress(quotas.ofAddress(plan)),
+    ofAddress: (plan) => byAddress(quotas.ofAddress(plan), plan),
     ofUnknown: () => byAddress(quotas.ofUnknown()),
     ofCaller(plan) {
-      const isLimited = plan.limit !== undefined || quotas.hasUserTotal || rules !== undefined
-      if (plan.isPublic || plan.limit === 'address' || !isLimited) return null
+      if (!isCallerLimited(plan)) return null
       return hook(
-        createStage((request) => describe(plan, request)),
+        createStage((request) => describe(plan, request, identify(request))),
         'caller'
       )
     }

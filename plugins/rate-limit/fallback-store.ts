@@ -19,7 +19,9 @@ export function fallbackStore({ guard, memory, now, onFallback }: FallbackOption
   })
 
   async function inMemory(check: Check): Promise<Verdict> {
-    return { ...(await memory.take(check)), isBlind: true }
+    const verdict = await memory.take(check)
+    const next = verdict.isAllowed && check.next ? await inMemory(check.next) : undefined
+    return { ...verdict, isBlind: true, next }
   }
 
   return {

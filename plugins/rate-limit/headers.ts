@@ -9,6 +9,8 @@ export interface Told {
   state: string
   /** A stage waited for Redis in vain. */
   isBlind: boolean
+  /** The caller's stage is among them. */
+  isComplete: boolean
   /** Until all quotas that have nothing left have something again, in milliseconds. */
   fullMs: number
   /** The policy with the least remaining, for the legacy headers. */
@@ -32,8 +34,9 @@ export function tell(
   reply: FastifyReply,
   { header, quoted, policies }: PolicySet,
   verdict: Verdict,
-  before: Told | null
-) {
+  before: Told | null,
+  isComplete: boolean
+): Told {
   let policy = before === null ? '' : before.policy
   let state = before === null ? '' : before.state
   let tightest = before?.tightest
@@ -49,7 +52,7 @@ export function tell(
   }
   policy = policy === '' ? header : `${policy}, ${header}`
   if (state !== '') reply.header('ratelimit-policy', policy).header('ratelimit', state)
-  return { policy, state, isBlind: verdict.isBlind || before?.isBlind === true, fullMs, tightest }
+  return { policy, state, isBlind: verdict.isBlind || before?.isBlind === true, isComplete, fullMs, tightest }
 }
 
 /** What is told once a handler has charged more: nothing new, but it has to be waited for as well. */
@@ -59,6 +62,7 @@ export function charged({ states, isBlind }: Verdict, before: Told | null): Told
     policy: before?.policy ?? '',
     state: before?.state ?? '',
     isBlind: isBlind || before?.isBlind === true,
+    isComplete: before?.isComplete === true,
     fullMs: Math.max(before?.fullMs ?? 0, ...waits),
     tightest: before?.tightest
   }

@@ -28,6 +28,11 @@ export interface RateLimitOptions {
   fallback?: Quota
   /** Who is calling; `null` when anonymous. Default: `request.principal` without a tier. */
   identify?(request: FastifyRequest): Caller | null
+  /**
+   * Who calls, as far as that is known without asking anybody, before it is made sure of; `undefined`: not yet. Then both checks of
+   * a call are one trip to Redis. What it names must be what `identify` will.
+   */
+  recall?(request: FastifyRequest): Caller | null | undefined
   /** The rules of a tier. They are remembered until `app.changes` names the tier under the kind `tier`. */
   loadRules?(tier: string): Promise<Rule[]>
   /** Counters kept in memory, about 500 bytes each. Default 80 000, at least 1000. */
@@ -52,7 +57,12 @@ declare module 'fastify' {
 
 async function rateLimit(app: FastifyInstance, options: RateLimitOptions): Promise<void> {
   const { guard, perAddress, perUser, perPublicRoute, loadRules, memoryKeys = 80_000, legacyHeaders = false } = options
-  const { fallback = { max: 10, seconds: 3600 }, identify = principalOf, now = () => performance.now() } = options
+  const {
+    fallback = { max: 10, seconds: 3600 },
+    identify = principalOf,
+    recall,
+    now = () => performance.now()
+  } = options
   for (const [name, quota] of Object.entries({ perAddress, perUser, perPublicRoute, fallback })) {
     if (quota !== undefined) requireQuota(`\`${name}\``, quota)
   }
@@ -76,7 +86,12 @@ async function rateLimit(app: FastifyInstance, options: RateLimitOptions): Promi
   app.decorateRequest(told, null)
   app.decorate('limits', createLimits({ store, quotas, rules, identify, withLegacy: legacyHeaders }))
 
-  const enforcer = createEnforcer({ createStage, quotas, rules, identify, observer, withLegacy: legacyHeaders })
+  // In memory both checks are made at once, and a Cluster has them in two slots.
+  const isOneTrip = guard !== undefined && !guard.client.isCluster
+  const enforcer = createEnforcer({
+    ...{ createStage, quotas, rules, identify, observer, withLegacy: legacyHeaders },
+    recall: isOneTrip ? recall : undefined
+  })
 
   app.addHook('onRoute', (route) => {
     const plans = plansOf(route)
@@ -95,7 +110,7 @@ async function rateLimit(app: FastifyInstance, options: RateLimitOptions): Promi
   // In front of everything that a route brings along, authentication first of all.
   app.addHook('onRequest', (request, reply, done) => {
     const hook = request.is404 ? unknown : request.routeOptions.config[addressHook]
-    if (hook) hook(request, reply).then(() => done(), done)
+    if (hook) hook(request, reply, done)
     else done()
   })
 }
@@ -118,7 +133,11 @@ function byMethod({ method }: RouteOptions, plans: Plan[], hookOf: (plan: Plan) 
   if (only === undefined) return null
   if (typeof method === 'string') return only[1]
   const ofMethod = new Map(hooks)
-  return async (request, reply) => ofMethod.get(counted(request.method))?.(request, reply)
+  return (request, reply, done) => {
+    const hook = ofMethod.get(counted(request.method))
+    if (hook) hook(request, reply, done)
+    else done()
+  }
 }
 
 const counted = (method: string) => (method === 'HEAD' ? 'GET' : method)

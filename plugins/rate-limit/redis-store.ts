@@ -42,10 +42,9 @@ export function redisStore(
       let at = 0
       for (const { check, resolve } of batch) {
         const verdict = readVerdict(reply, at, check)
-        if (!verdict.isAllowed) refusals.add(check, verdict, askedAt)
-        else if (check.cost > 0) refusals.drop(check)
+        remember(check, verdict, askedAt)
         resolve(verdict)
-        at += 2 * check.set.policies.length
+        at += 2 * (check.set.policies.length + (check.next?.set.policies.length ?? 0))
       }
     } catch (error) {
       const late = maxCalls === 1 ? queue.splice(0) : []
@@ -56,15 +55,27 @@ export function redisStore(
     }
   }
 
+  function remember(check: Check, verdict: Verdict, askedAt: number): void {
+    if (!verdict.isAllowed) refusals.add(check, verdict, askedAt)
+    else if (check.cost > 0) refusals.drop(check)
+    if (check.next !== undefined && verdict.next !== undefined) remember(check.next, verdict.next, askedAt)
+  }
+
+  function ask(check: Check): Promise<Verdict> {
+    return new Promise((resolve) => {
+      // Together with what else this turn of the event loop brings.
+      if (queue.length === 0) setImmediate(flush)
+      queue.push({ check, resolve })
+    })
+  }
+
   return {
     take(check) {
       const refusal = refusals.find(check)
       if (refusal !== undefined) return refusal
-      return new Promise((resolve) => {
-        // Together with what else this turn of the event loop brings.
-        if (queue.length === 0) setImmediate(flush)
-        queue.push({ check, resolve })
-      })
+      const { next, ...first } = check
+      const known = next && refusals.find(next)
+      return known === undefined ? ask(check) : ask(first).then((verdict) => ({ ...verdict, next: known }))
     }
   }
 }
@@ -74,19 +85,29 @@ function encode(batch: Waiting[]): { keys: string[]; args: string[] } {
   const keys: string[] = []
   const args: string[] = []
   for (let first = 0; first < batch.length; ) {
-    const { set, cost } = (batch[first] as Waiting).check
+    const { set, cost, next } = (batch[first] as Waiting).check
     let end = first
-    for (let next = batch[end]; next?.check.set === set && next.check.cost === cost; next = batch[++end]) {
-      const { client } = next.check
-      for (const { key } of set.policies) keys.push(`rl:{${client}}:${key}`)
+    for (let check = batch[end]?.check; check !== undefined && isAlike(check); check = batch[++end]?.check) {
+      addKeys(keys, check)
+      if (check.next !== undefined) addKeys(keys, check.next)
     }
-    args.push(String(set.policies.length), String(cost), String(end - first), ...set.args)
+    const others = next === undefined ? [] : next.set.args
+    const size = set.policies.length
+    args.push(String(size), String(size + others.length / 2), String(cost), String(end - first), ...set.args, ...others)
     first = end
+
+    function isAlike(check: Check): boolean {
+      return check.set === set && check.cost === cost && check.next?.set === next?.set
+    }
   }
   return { keys, args }
 }
 
-function readVerdict(reply: number[], start: number, { set }: Check): Verdict {
+function addKeys(keys: string[], { client, set }: Check): void {
+  for (const { key } of set.policies) keys.push(`rl:{${client}}:${key}`)
+}
+
+function readVerdict(reply: number[], start: number, { set, next }: Check): Verdict {
   let isAllowed = true
   const states = set.policies.map((_, index): State => {
     const resetMs = reply[start + 2 * index + 1] ?? 0
@@ -94,5 +115,7 @@ function readVerdict(reply: number[], start: number, { set }: Check): Verdict {
     if (isExceeded) isAllowed = false
     return { isExceeded, remaining: reply[start + 2 * index] ?? 0, resetMs: Math.abs(resetMs) }
   })
-  return { isAllowed, states, isBlind: false }
+  const verdict = { isAllowed, states, isBlind: false }
+  if (next === undefined || !isAllowed) return verdict
+  return { ...verdict, next: readVerdict(reply, start + 2 * states.length, next) }
 }

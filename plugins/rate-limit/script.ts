@@ -9,9 +9,10 @@ const HEAD_BYTES = 5 * 8 + 3 * 4
 const BETWEEN = CELLS - 2
 
 /**
- * Takes any number of checks, those of one kind in a row. ARGV is for each kind: keys of a check, cost, number of checks, then
- * max and window in milliseconds of each key. KEYS are the windows of all checks. Replies, for each key, with what remains
- * and the milliseconds of `State.resetMs`, negative when the key is exceeded.
+ * Takes any number of checks, those of one kind in a row. ARGV is for each kind: keys of a check, keys of it and its `next`,
+ * cost, number of checks, then max and window in milliseconds of each key. KEYS are the windows of all checks. Replies, for
+ * each key, with what remains and the milliseconds of `State.resetMs`, negative when the key is exceeded; with zeros for a
+ * `next` that it did not come to.
  *
  * A value holds what `window.ts` does, in 232 bytes. What changes within one bucket comes first, with sums over the rest:
  * the rest is read and written again only when a bucket has passed. The clock is the server's. A key is written together
@@ -106,9 +107,42 @@ local function msUntilOneIsFree(window)
 end
 
 local reply, key, arg = {}, 0, 1
+
+-- Charges all of these windows or none, and tells how they stand.
+local function take(windows, from, to, cost)
+  local isAllowed = true
+  for n = from, to do
+    local window = windows[n]
+    read(window)
+    window.used = window.sum
+    if window.edge + window.ms > now then window.used = window.used + window.edgeCalls end
+    window.isExceeded = cost > 0 and window.used + cost > window.max
+    if window.isExceeded then isAllowed = false end
+  end
+  for n = from, to do
+    local window = windows[n]
+    if isAllowed and cost > 0 then
+      window.calls, window.sum, window.used = window.calls + cost, window.sum + cost, window.used + cost
+      window.last = math.max(window.last, now)
+      write(window)
+    end
+    local amount = window.isExceeded and window.used + cost - window.max or 1
+    local ms = 0
+    if window.used > 0 and amount == 1 then
+      ms = msUntilOneIsFree(window)
+    elseif window.isExceeded then
+      ms = msUntilFree(window, amount)
+    end
+    reply[#reply + 1] = math.max(0, window.max - window.used)
+    reply[#reply + 1] = window.isExceeded and -ms or ms
+  end
+  return isAllowed
+end
+
 while ARGV[arg] do
-  local size, cost, times = tonumber(ARGV[arg]), tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
-  arg = arg + 3
+  local first, size = tonumber(ARGV[arg]), tonumber(ARGV[arg + 1])
+  local cost, times = tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
+  arg = arg + 4
   local windows = {}
   for n = 1, size do
     local window = { max = tonumber(ARGV[arg]), ms = tonumber(ARGV[arg + 1]) }
@@ -118,33 +152,12 @@ while ARGV[arg] do
     windows[n] = window
   end
   for _ = 1, times do
-    local isAllowed = true
-    for n = 1, size do
-      local window = windows[n]
-      window.key = KEYS[key + n]
-      read(window)
-      window.used = window.sum
-      if window.edge + window.ms > now then window.used = window.used + window.edgeCalls end
-      window.isExceeded = cost > 0 and window.used + cost > window.max
-      if window.isExceeded then isAllowed = false end
-    end
+    for n = 1, size do windows[n].key = KEYS[key + n] end
     key = key + size
-    for n = 1, size do
-      local window = windows[n]
-      if isAllowed and cost > 0 then
-        window.calls, window.sum, window.used = window.calls + cost, window.sum + cost, window.used + cost
-        window.last = math.max(window.last, now)
-        write(window)
-      end
-      local amount = window.isExceeded and window.used + cost - window.max or 1
-      local ms = 0
-      if window.used > 0 and amount == 1 then
-        ms = msUntilOneIsFree(window)
-      elseif window.isExceeded then
-        ms = msUntilFree(window, amount)
-      end
-      reply[#reply + 1] = math.max(0, window.max - window.used)
-      reply[#reply + 1] = window.isExceeded and -ms or ms
+    if take(windows, 1, first, cost) then
+      take(windows, first + 1, size, cost)
+    else
+      for _ = first + 1, size do reply[#reply + 1], reply[#reply + 2] = 0, 0 end
     end
   end
 end

@@ -9,6 +9,8 @@ export interface Check {
   cost: number
   /** Count in memory at once: this request has waited for Redis already. */
   isBlind: boolean
+  /** Of the same call, made in the same breath, and only when this one allows it. */
+  next?: Check
 }
 
 /** How one policy stands after the check. */
@@ -26,6 +28,8 @@ export interface Verdict {
   states: State[]
   /** It was counted in memory although there is a Redis. */
   isBlind: boolean
+  /** Of the check's `next`, if it came to that. */
+  next?: Verdict | undefined
 }
 
 /** Counts calls: checks all policies of a call, then charges all of them or none. */

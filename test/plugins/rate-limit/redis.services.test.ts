@@ -38,7 +38,7 @@ t.test('L07: the script decides exactly as the memory store does, at every momen
       const names = check.set.policies.map(({ key }) => `rl:{walk${seed}}:${key}`)
       const seconds = Math.floor(at / 1000)
       const micros = Math.round((at - seconds * 1000) * 1000)
-      const args = [seconds, micros, names.length, cost, 1, ...check.set.args]
+      const args = [seconds, micros, names.length, names.length, cost, 1, ...check.set.args]
       const reply = await redis.eval(timed, names.length, ...names, ...args)
       const { isAllowed, states } = await memory.take(check)
       const flat = states.flatMap(({ isExceeded, remaining, resetMs }) => [
@@ -104,7 +104,7 @@ t.test('what is no window begins anew, and the checks beside it count', async (t
 
 t.test('when the clock of the server goes back, waiting as long as told is enough', async (t) => {
   const timed = SCRIPT.replace("redis.call('TIME')", '{ table.remove(ARGV, 1), table.remove(ARGV, 1) }')
-  const look = (second: number) => redis.eval(timed, 1, 'rl:{back}:quota', second, 0, 1, 1, 1, 1, 3_600_000)
+  const look = (second: number) => redis.eval(timed, 1, 'rl:{back}:quota', second, 0, 1, 1, 1, 1, 1, 3_600_000)
   const noon = 1_800_000_000
   t.same(await look(noon), [0, 3_600_000])
   t.same(await look(noon - 100), [0, -3_600_000])
