@@ -29,6 +29,8 @@ export interface MeasureOptions {
   seconds: number
   rounds: number
   signal: AbortSignal
+  /** What the servers remember ends by itself: it is dropped and made anew that often, between the rounds. */
+  renewal: { everySeconds: number; drop(): Promise<void> } | undefined
   countMisses(): Promise<number | undefined>
 }
 
@@ -37,11 +39,17 @@ export interface MeasureOptions {
  * happens during the warm-up counts.
  */
 export async function measure(servers: Server[], options: MeasureOptions): Promise<Measured> {
-  const { traffic, meanwhile, seconds, rounds, signal } = options
+  const { traffic, meanwhile, seconds, rounds, signal, renewal } = options
+  let renewedAt = performance.now()
   for (const server of servers) await warmUp(server, options)
   const missesBefore = await settledMisses(options)
   const turns = servers.map((server) => ({ server, slices: [] as Slice[] }))
   for (let round = 0; round < rounds; round++) {
+    if (renewal !== undefined && performance.now() - renewedAt > renewal.everySeconds * 1000) {
+      renewedAt = performance.now()
+      await renewal.drop()
+      for (const server of servers) await sendAll(server, traffic, signal)
+    }
     for (const { server, slices } of round % 2 === 0 ? turns : turns.toReversed()) {
       signal.throwIfAborted()
       const before = server.cpuMicros()
@@ -61,11 +69,13 @@ export async function measure(servers: Server[], options: MeasureOptions): Promi
 
 /** Compiles what is hot, and sends every request once, so that no slice measures caches being filled. */
 async function warmUp(server: Server, { traffic, meanwhile, signal }: MeasureOptions): Promise<void> {
-  for (const each of meanwhile ? [traffic, meanwhile] : [traffic]) {
-    for (let sent = 0, slices = 0; sent < each.count || slices < WARM_UP_SLICES; slices++) {
-      signal.throwIfAborted()
-      sent += (await runWrk(server, each, WARM_UP_SECONDS, sent)).requests
-    }
+  for (const each of meanwhile ? [traffic, meanwhile] : [traffic]) await sendAll(server, each, signal, WARM_UP_SLICES)
+}
+
+async function sendAll(server: Server, traffic: Traffic, signal: AbortSignal, minSlices = 1): Promise<void> {
+  for (let sent = 0, slices = 0; sent < traffic.count || slices < minSlices; slices++) {
+    signal.throwIfAborted()
+    sent += (await runWrk(server, traffic, WARM_UP_SECONDS, sent)).requests
   }
 }
 

@@ -89,7 +89,11 @@ async function benchmark(name: string, workload: Workload, fixture: Fixture, set
     for (let n = 0; n < 2; n++) servers.push(await startServer(baseline, fixture.env))
     console.error(`${name}: warm-up, then ${settings.rounds} rounds of ${servers.length} × ${settings.seconds} s`)
     const countMisses = () => workload.countMisses?.(fixture.db) ?? Promise.resolve(undefined)
-    const measured = await measure(servers, { ...settings, traffic, meanwhile, countMisses })
+    const renewal = workload.renewal && {
+      everySeconds: workload.renewal.everySeconds,
+      drop: async () => workload.renewal?.drop(fixture)
+    }
+    const measured = await measure(servers, { ...settings, traffic, meanwhile, renewal, countMisses })
     return summarize(name, workload, measured)
   } finally {
     await Promise.all(servers.map((server) => server.stop()))

@@ -20,6 +20,8 @@ export interface Workload {
   connections?: number
   /** Other requests that keep the same server busy; then the latency of `requests` is what counts. */
   meanwhile?: { requests(fixture: Fixture): Promise<string[]>; connections: number }
+  /** Answers that end by themselves after a while are dropped by this, and made anew, before they do. */
+  renewal?: { everySeconds: number; drop(fixture: Fixture): Promise<void> }
   /** Requests so far that a cache of ours could not serve, if it has one; the table shows the rate of hits. */
   countMisses?(db: Kysely<Database>): Promise<number>
 }

@@ -1,11 +1,12 @@
 import { httpRequest } from '../fixture.ts'
 import type { Workload } from '../workload.ts'
+import cachedGet from './cached-get.ts'
 
 /** The same as `cached-get` for clients that have the answer already. */
 const cached304: Workload = {
-  baseline: 'cached',
+  ...cachedGet,
   goal: 0.8,
-  hooks: 'log, request id, timing, headers, metrics, limits, auth, validation, cache, conditional',
+  hooks: `${cachedGet.hooks}, conditional`,
   requests: ({ callers }) =>
     callers.map(({ id, token }, n) =>
       httpRequest(n, '/api/v1/items', { Authorization: `Bearer ${token}`, 'X-User-Id': id, 'If-None-Match': '*' })

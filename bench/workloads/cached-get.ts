@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { tagKey } from '../../plugins/cache/versions.ts'
 import { httpRequest } from '../fixture.ts'
 import type { Workload } from '../workload.ts'
 
@@ -9,7 +12,15 @@ const cachedGet: Workload = {
   requests: ({ callers }) =>
     callers.map(({ id, token }, n) =>
       httpRequest(n, '/api/v1/items', { Authorization: `Bearer ${token}`, 'X-User-Id': id })
-    )
+    ),
+  // They live for a minute, those that were made together end together.
+  renewal: {
+    everySeconds: 30,
+    async drop({ env }) {
+      const redis = new Redis(env.REDIS_URL ?? '', { keyPrefix: env.REDIS_PREFIX ?? '' })
+      await redis.set(`cache:${tagKey('items')}`, randomUUID(), 'XX').finally(() => redis.disconnect())
+    }
+  }
 }
 
 export default cachedGet
