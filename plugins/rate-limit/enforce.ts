@@ -12,7 +12,7 @@ import type { Check, Verdict } from './store.ts'
 export interface EnforcerOptions {
   createStage: CreateStage
   quotas: Quotas
-  rules: { get(tier: string): TierRules | Promise<TierRules> } | undefined
+  rules: { recall(tier: string): TierRules | undefined; get(tier: string): TierRules | Promise<TierRules> } | undefined
   identify(request: FastifyRequest): Caller | null
   recall: ((request: FastifyRequest) => Caller | null | undefined) | undefined
   observer: Observer
@@ -61,24 +61,34 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
 
   function byAddress(set: PolicySet | null, plan?: Plan): Hook | null {
     if (set === null) return null
+    const isFollowed = plan !== undefined && recall !== undefined && isCallerLimited(plan)
     const stage = createStage((request) => {
       const check = checkOf(request, addressOf(request), set)
-      const caller = plan === undefined || recall === undefined ? undefined : recall(request)
-      if (plan === undefined || caller === undefined || !isCallerLimited(plan)) return check
-      const next = describe(plan, request, caller)
-      return next instanceof Promise ? check : { ...check, next }
+      return isFollowed ? { ...check, next: foresee(plan, request, recall(request)) } : check
     })
     return hook(stage, 'address')
   }
 
-  function describe(plan: Plan, request: FastifyRequest, caller: Caller | null): Check | Promise<Check> {
-    if (!caller) return checkOf(request, addressOf(request), quotas.ofCaller(plan, false))
-    const { key, tier } = caller
-    const found = tier === undefined ? undefined : rules?.get(tier)
-    if (tier === undefined || found === undefined) return checkOf(request, key, quotas.ofCaller(plan, true))
+  /** The check of the caller, if it takes no look-up to tell who that is and what they may. */
+  function foresee(plan: Plan, request: FastifyRequest, caller: Caller | null | undefined): Check | undefined {
+    if (caller === undefined) return undefined
+    if (caller?.tier === undefined || rules === undefined) return ofCaller(plan, request, caller)
+    const found = rules.recall(caller.tier)
+    return found && ofCaller(plan, request, caller, found)
+  }
+
+  function describe(plan: Plan, request: FastifyRequest): Check | Promise<Check> {
+    const caller = identify(request) ?? null
+    const found = caller?.tier === undefined ? undefined : rules?.get(caller.tier)
     // Remembered rules come without a promise.
-    const withRules = (found: TierRules) => checkOf(request, key, quotas.ofCaller(plan, true, { tier, found }))
-    return found instanceof Promise ? found.then(withRules) : withRules(found)
+    if (found instanceof Promise) return found.then((found) => ofCaller(plan, request, caller, found))
+    return ofCaller(plan, request, caller, found)
+  }
+
+  function ofCaller(plan: Plan, request: FastifyRequest, caller: Caller | null, found?: TierRules): Check {
+    if (caller === null) return checkOf(request, addressOf(request), quotas.ofCaller(plan, false))
+    const { key, tier } = caller
+    return checkOf(request, key, quotas.ofCaller(plan, true, tier !== undefined && found ? { tier, found } : undefined))
   }
 
   function isCallerLimited({ isPublic, limit }: Plan): boolean {
@@ -91,7 +101,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     ofCaller(plan) {
       if (!isCallerLimited(plan)) return null
       return hook(
-        createStage((request) => describe(plan, request, identify(request))),
+        createStage((request) => describe(plan, request)),
         'caller'
       )
     }

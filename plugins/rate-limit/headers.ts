@@ -50,7 +50,8 @@ export function tell(
     if (one.remaining === 0) fullMs = Math.max(fullMs, one.resetMs)
     if (tightest === undefined || one.remaining < tightest.state.remaining) tightest = { max, state: one }
   }
-  policy = policy === '' ? header : `${policy}, ${header}`
+  // Nothing limits some callers at all.
+  policy = policy === '' || header === '' ? policy + header : `${policy}, ${header}`
   if (state !== '') reply.header('ratelimit-policy', policy).header('ratelimit', state)
   return { policy, state, isBlind: verdict.isBlind || before?.isBlind === true, isComplete, fullMs, tightest }
 }

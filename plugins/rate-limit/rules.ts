@@ -42,8 +42,11 @@ export function tierRules({ load, isFresh, now }: TierRulesOptions) {
   // What was read before a change may be what the change is about: it is not kept.
   let generation = 0
 
+  /** Those that are remembered. Asks nobody. */
+  const recall = (tier: string): TierRules | undefined => (isFresh() ? known.get(tier) : undefined)
+
   function get(tier: string): TierRules | Promise<TierRules> {
-    const kept = isFresh() ? known.get(tier) : undefined
+    const kept = recall(tier)
     if (kept !== undefined) return kept
     const running = flights.get(tier)
     if (running?.generation === generation && now() - running.startedAt < SHARED_FOR_MS) return running.rules
@@ -63,6 +66,7 @@ export function tierRules({ load, isFresh, now }: TierRulesOptions) {
   }
 
   return {
+    recall,
     get,
     drop(tier: string): void {
       generation++

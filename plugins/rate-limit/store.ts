@@ -10,7 +10,7 @@ export interface Check {
   /** Count in memory at once: this request has waited for Redis already. */
   isBlind: boolean
   /** Of the same call, made in the same breath, and only when this one allows it. */
-  next?: Check
+  next?: Check | undefined
 }
 
 /** How one policy stands after the check. */

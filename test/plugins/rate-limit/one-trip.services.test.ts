@@ -91,6 +91,32 @@ t.test('who is refused by what stands between the two checks is charged to the a
   t.equal(await redis.exists('rl:{user:bad}:note_read'), 0)
 })
 
+t.test('rules that have to be looked up first cost a trip, and an outage of them nothing else', async (t) => {
+  let isOut = true
+  const { app, feed } = await startHost(t, {
+    guard,
+    perAddress: { max: 100, seconds: 60 },
+    recall: () => ({ key: 'user:tiered', tier: 'free' }),
+    loadRules: async () => {
+      if (isOut) throw new Error('out')
+      return [{ path: '/notes', max: 3, seconds: 60 }]
+    }
+  })
+  app.get('/notes', { config: { auth: 'required', limit: true } }, async () => 'ok')
+  const tripsOf = async () => {
+    const before = guard.stats().calls
+    const { statusCode } = await app.inject(as('tiered', { 'x-tier': 'free' }))
+    return [statusCode, guard.stats().calls - before]
+  }
+  t.same(await tripsOf(), [500, 1])
+  isOut = false
+  t.same(await tripsOf(), [200, 2])
+  t.same(await tripsOf(), [200, 1])
+  feed.change('free')
+  t.same(await tripsOf(), [200, 2])
+  t.same(await tripsOf(), [429, 1])
+})
+
 t.test('with Redis out both checks are made in memory', async (t) => {
   const { app } = await startHost(t, {}, (app) =>
     app.register(redisPlugin, { url: 'redis://127.0.0.1:1', connectTimeoutMs: 50 })

@@ -37,6 +37,14 @@ t.test('L03: the headers are valid on 2xx and 429, and Retry-After is enough', a
   t.same(await call(app, as('ann')), [200])
 })
 
+t.test('L03: the headers are valid for a caller whom nothing limits, too', async (t) => {
+  const { app } = await startHost(t, { perAddress: { max: 10, seconds: 60 }, loadRules: async () => [] })
+  app.get('/notes', { config: { auth: 'required' } }, async () => 'ok')
+  const { headers } = await app.inject(as('ada', { 'x-tier': 'free' }))
+  t.same(items(headers['ratelimit-policy']), { 'per-address': { q: 10, w: 60 } })
+  t.same(items(headers.ratelimit), { 'per-address': { r: 9, t: 60 } })
+})
+
 t.test('L03: Retry-After covers what the refused call itself used up', async (t) => {
   const { app, clock } = await startHost(t, { perAddress: { max: 3, seconds: 60 } })
   app.get('/notes', { config: { limit: { service: 'n', max: 2, seconds: 1 } } }, async () => 'ok')
