@@ -52,7 +52,6 @@ export interface AuthOptions {
 }
 
 const routeAccess = Symbol('auth.access')
-const recalled = Symbol('auth.recalled')
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -66,12 +65,10 @@ declare module 'fastify' {
     /** Who is calling. @throws Unauthorized when anonymous */
     readonly caller: Principal
     /**
-     * Who the request will be let in as, where that takes no look-up: `null` for anonymous, `undefined` while it cannot be told
-     * or when it will be refused. For hooks that run before it is made sure of.
+     * Who the request would be let in as now, where that takes no look-up: `null` for anonymous, `undefined` while it cannot be
+     * told or when it would be refused. For hooks that run before the guard, which makes sure of it and alone lets anybody in.
      */
     recallPrincipal(): Principal | null | undefined
-    /** Let in already, by `recallPrincipal` a moment ago. */
-    [recalled]: Principal | null
     /** Whether the caller is an administrator or holds the permission; `false` when anonymous. */
     can(permission: Permission): boolean
   }
@@ -105,12 +102,8 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
 
   app.decorateRequest('recallPrincipal', function (this: FastifyRequest) {
     const access = this.routeOptions.config[routeAccess]
-    if (access === undefined) return null
-    const found = recallFor(this, access)
-    if (found) this[recalled] = found
-    return found
+    return access === undefined ? null : recallFor(this, access)
   })
-  app.decorateRequest(recalled, null)
 
   app.decorateRequest('can', function (this: FastifyRequest, permission) {
     return this.principal !== null && holds(this.principal, permission)
@@ -123,11 +116,8 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
     if (declared === undefined) undeclared.push(route)
     else if (declared !== 'public') {
       const access = readAccess(route, declared, permissions, byKey !== undefined)
-      const guard = (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) => {
-        request.principal = request[recalled]
-        if (request.principal === null) identify(request, access, done)
-        else done()
-      }
+      const guard = (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) =>
+        identify(request, access, done)
       route.config = { ...route.config, [routeAccess]: access }
       route.onRequest = [guard, ...[route.onRequest ?? []].flat()]
       document(route, access)

@@ -61,7 +61,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
 
   function byAddress(set: PolicySet | null, plan?: Plan): Hook | null {
     if (set === null) return null
-    const isFollowed = plan !== undefined && recall !== undefined && isCallerLimited(plan)
+    const isFollowed = plan !== undefined && !plan.hasHooks && recall !== undefined && isCallerLimited(plan)
     const stage = createStage((request) => {
       const check = checkOf(request, addressOf(request), set)
       return isFollowed ? { ...check, next: foresee(plan, request, recall(request)) } : check

@@ -29,8 +29,8 @@ export interface RateLimitOptions {
   /** Who is calling; `null` when anonymous. Default: `request.principal` without a tier. */
   identify?(request: FastifyRequest): Caller | null
   /**
-   * Who calls, as far as that is known without asking anybody, before it is made sure of; `undefined`: not yet. Then both checks of
-   * a call are one trip to Redis. What it names must be what `identify` will.
+   * Who calls, as far as that is known without asking anybody, before it is made sure of: what `identify` will say. `undefined`:
+   * not known yet, or a hook of a scope will refuse the call. Both checks of a call by somebody known are one trip to Redis.
    */
   recall?(request: FastifyRequest): Caller | null | undefined
   /** The rules of a tier. They are remembered until `app.changes` names the tier under the kind `tier`. */
@@ -116,12 +116,13 @@ async function rateLimit(app: FastifyInstance, options: RateLimitOptions): Promi
 }
 
 /** One for each method. None for what is never limited: routes that say so, and preflights. */
-function plansOf({ method, url, config }: RouteOptions): Plan[] {
+function plansOf({ method, url, config, onRequest }: RouteOptions): Plan[] {
   const limit = config?.limit
   if (limit === false) return []
   const methods = new Set([method].flat().map(counted))
   methods.delete('OPTIONS')
-  return [...methods].map((method) => ({ method, path: url, limit, isPublic: config?.auth === 'public' }))
+  const hasHooks = [onRequest ?? []].flat().length > 0
+  return [...methods].map((method) => ({ method, path: url, limit, isPublic: config?.auth === 'public', hasHooks }))
 }
 
 function byMethod({ method }: RouteOptions, plans: Plan[], hookOf: (plan: Plan) => Hook | null): Hook | null {

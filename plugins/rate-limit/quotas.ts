@@ -21,6 +21,8 @@ export interface Plan {
   limit: true | 'address' | ServiceLimit | undefined
   /** Nobody is ever known on it: all of its quotas are those of the address. */
   isPublic: boolean
+  /** It has `onRequest` hooks of its own, which may refuse a call between its two checks. */
+  hasHooks: boolean
 }
 
 export interface QuotaOptions {

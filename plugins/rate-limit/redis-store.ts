@@ -3,7 +3,7 @@ import { createRefusals } from './refusals.ts'
 import { evaluate } from './script.ts'
 import type { Check, LimitStore, State, Verdict } from './store.ts'
 
-/** Checks that share one call at most: about half a millisecond of the server's time. */
+/** Checks that share one call at most: a millisecond of the server's time, two where each has a `next`. */
 const MAX_BATCH = 64
 
 interface Waiting {

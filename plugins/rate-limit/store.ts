@@ -9,7 +9,7 @@ export interface Check {
   cost: number
   /** Count in memory at once: this request has waited for Redis already. */
   isBlind: boolean
-  /** Of the same call, made in the same breath, and only when this one allows it. */
+  /** Of the same call, made in the same breath, and only when this one allows it. A store may leave it out. */
   next?: Check | undefined
 }
 
@@ -28,7 +28,7 @@ export interface Verdict {
   states: State[]
   /** It was counted in memory although there is a Redis. */
   isBlind: boolean
-  /** Of the check's `next`, if it came to that. */
+  /** Of the check's `next`, if it was made. */
   next?: Verdict | undefined
 }
 

@@ -61,3 +61,20 @@ t.test('who lacks the permission is not recalled, and refused as ever', async (t
   t.same(await ask('/users', bea), [undefined, 403])
   t.same(await ask('/users', cy), ['cy', 200])
 })
+
+t.test('whose session ends between being recalled and the guard is not let in', async (t) => {
+  const { app, signIn, sessions, feed } = await startHost(t)
+  const said: unknown[] = []
+  let isEnding = false
+  app.addHook('onRequest', async (request) => {
+    said.push(request.recallPrincipal()?.id)
+    if (!isEnding) return
+    sessions.delete('s1')
+    feed.change('session', 's1')
+  })
+  const request = { url: '/required', headers: signIn('ana', 's1') }
+  t.equal((await app.inject(request)).statusCode, 200)
+  isEnding = true
+  t.equal((await app.inject(request)).statusCode, 401)
+  t.same(said, [undefined, 'ana'])
+})

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest, type InjectOptions } from 'fastify'
 import { parseList } from 'structured-headers'
 import type { Test } from 'tap'
 import type { Changes } from '../../../plugins/changes/index.ts'
@@ -30,13 +30,6 @@ export async function startHost(t: Test, options: RateLimitOptions = {}, prepare
   }
   app.decorate('changes', changes as Changes) // all that the plugin uses of a feed
   await prepare?.(app)
-  app.addHook('onRoute', (route) => {
-    if (route.config?.auth === 'required') {
-      route.onRequest = async ({ headers }) => {
-        if (headers['x-user'] === 'bad') throw Object.assign(new Error('Who are you?'), { statusCode: 401 })
-      }
-    }
-  })
   await app.register(rateLimitPlugin, {
     // What is counted in Redis goes by the clock of its server.
     now: options.guard === undefined ? () => clock.ms : () => performance.now(),
@@ -48,7 +41,14 @@ export async function startHost(t: Test, options: RateLimitOptions = {}, prepare
     },
     ...options
   })
+  app.addHook('onRoute', (route) => {
+    if (route.config?.auth === 'required') route.onRequest = [authenticate, ...[route.onRequest ?? []].flat()]
+  })
   return { app, clock, feed, lines }
+}
+
+async function authenticate({ headers }: FastifyRequest): Promise<void> {
+  if (headers['x-user'] === 'bad') throw Object.assign(new Error('Who are you?'), { statusCode: 401 })
 }
 
 /** A limit for a route, and the call of a user to `/notes`. */

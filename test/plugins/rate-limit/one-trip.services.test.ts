@@ -91,6 +91,20 @@ t.test('who is refused by what stands between the two checks is charged to the a
   t.equal(await redis.exists('rl:{user:bad}:note_read'), 0)
 })
 
+t.test('a route with a hook of its own, which may refuse, checks twice', async (t) => {
+  const { app } = await startHost(t, {
+    guard,
+    perAddress: { max: 100, seconds: 60 },
+    recall: () => ({ key: 'user:hooked' })
+  })
+  const refuse = async () => {
+    throw Object.assign(new Error('Not today'), { statusCode: 403 })
+  }
+  app.get('/notes', { config: { limit: note }, onRequest: refuse }, async () => 'ok')
+  t.same(await call(app, as('hooked'), 2), [403, 403])
+  t.equal(await redis.exists('rl:{user:hooked}:note_read'), 0)
+})
+
 t.test('rules that have to be looked up first cost a trip, and an outage of them nothing else', async (t) => {
   let isOut = true
   const { app, feed } = await startHost(t, {
