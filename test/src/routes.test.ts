@@ -1,35 +1,13 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { isDeepStrictEqual } from 'node:util'
-import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { permissionCodes } from '../../db/permissions.ts'
 import { callers, matrix } from '../access-matrix.ts'
 import { buildTestApp, startApp } from '../support/app.ts'
 import { keyOf } from '../support/people.ts'
 import { setStage } from '../support/world.ts'
+import { operations } from './operations.ts'
 
 const app = await startApp(t)
-
-interface Operation {
-  operationId: string
-  tags: string[]
-  summary: string
-  description: string
-  security?: object[]
-  'x-permission'?: string
-  responses: Record<string, unknown>
-}
-
-function operations(app: FastifyInstance): Array<[name: string, Operation]> {
-  // The document types operations no further than "an object".
-  const paths = app.docs.document().paths as Record<string, Record<string, Operation>>
-  return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]): [string, Operation] => [
-      `${method.toUpperCase()} ${path}`,
-      operation
-    ])
-  )
-}
 
 /** `{other_role_id}` stands where the route has `{role_id}`. */
 const routeOf = (name: string) => name.replace(/\{(other|deleted)_/, '{')
@@ -41,24 +19,6 @@ function send(name: string, ids: object, headers: Record<string, string> = {}, p
   // The matrix holds known methods only.
   return app.inject({ method: method as 'GET', url, headers, ...(payload && { payload }) })
 }
-
-t.test('no route hides from the document, and thereby from the matrix', async (t) => {
-  const found = new Set<string>()
-  const collect = (message: unknown) => {
-    const { fastify } = message as { fastify: FastifyInstance }
-    fastify.addHook('onRoute', ({ method, url }) => {
-      for (const verb of [method].flat()) if (verb !== 'HEAD') found.add(`${verb} ${url.replace(/:(\w+)/g, '{$1}')}`)
-    })
-  }
-  // Fastify tells of each instance that is made.
-  subscribe('fastify.initialization', collect)
-  const other = await startApp(t, {})
-  unsubscribe('fastify.initialization', collect)
-  const documented = new Set(operations(other).map(([name]) => name))
-  const hidden = [...found].filter((name) => !documented.has(name) && !/^GET \/(docs|redoc|openapi\.)/.test(name))
-  t.same(hidden, [])
-  t.ok(found.size >= documented.size, 'all were met')
-})
 
 t.test('the matrix names every route, and the document says who may call it', async (t) => {
   const found = operations(app)
@@ -145,42 +105,6 @@ function visible({ statusCode, headers, body }: Awaited<ReturnType<typeof send>>
   const { 'x-request-id': id, 'server-timing': _t, 'x-response-time': _r, date: _d, ratelimit: _l, ...rest } = headers
   return { statusCode, rest, body: body.replaceAll(String(id), 'ID') }
 }
-
-t.test('every operation is complete in the document', async (t) => {
-  const ids = new Set<string>()
-  for (const [name, { operationId, tags, summary, description, responses }] of operations(app)) {
-    t.match(operationId, /^[a-z]+([A-Z][a-z]+)*$/, `${name} has an operationId`)
-    t.notOk(ids.has(operationId), `${operationId} is unique`)
-    ids.add(operationId)
-    t.ok(tags.length === 1 && summary && description, `${name} has a tag, a summary and a description`)
-    t.ok(
-      Object.keys(responses).some((status) => status.startsWith('2')),
-      `${name} documents its success`
-    )
-    t.ok(
-      responses['500'] || responses.default || name.includes('/health') || name.includes('/metrics'),
-      `${name} documents failures`
-    )
-  }
-})
-
-t.test('Z10 no id in the document is a number: internal keys stay inside', async (t) => {
-  const ids: string[] = []
-  const visit = (node: unknown, path: string): void => {
-    if (typeof node !== 'object' || node === null) return
-    for (const [name, value] of Object.entries(node)) {
-      const isId = /^(id|\w+_id)$/.test(name) && path.endsWith('properties')
-      if (isId) ids.push(`${path}.${name} ${[value.type].flat().join()}`)
-      visit(value, `${path}.${name}`)
-    }
-  }
-  visit(app.docs.document(), '')
-  t.ok(ids.length >= 15, 'it has ids')
-  t.same(
-    ids.filter((id) => /integer|number/.test(id)),
-    []
-  )
-})
 
 t.test('Z01 Z12 HEAD is guarded as GET is, and no header makes one method another', async (t) => {
   const { world, people } = await setStage(app)

@@ -1,72 +1,17 @@
-import Fastify, { type FastifyInstance } from 'fastify'
-import { type Kysely, sql } from 'kysely'
+import Fastify from 'fastify'
+import { sql } from 'kysely'
 import type { Test } from 'tap'
-import { type AuditEventsTable, type AuditOptions, auditMigration, auditPlugin } from '../../../plugins/audit/index.ts'
+import { type AuditOptions, auditMigration, auditPlugin } from '../../../plugins/audit/index.ts'
 import { databasePlugin, type OpenDatabase } from '../../../plugins/database/index.ts'
+import { failuresSuite } from './failures-suite.ts'
+import { keys, startHost, uuid } from './host.ts'
 import { writtenSuite } from './written-suite.ts'
-
-const keys = [{ kid: 'k1', key: Buffer.alloc(32, 7) }]
-const uuid = '11111111-1111-4111-8111-111111111111'
-
-const events = (app: FastifyInstance) =>
-  (app.db as Kysely<{ audit_events: AuditEventsTable }>).selectFrom('audit_events').selectAll().orderBy('id').execute()
 
 /** What the plugin promises on both databases. `database` is empty. */
 export async function auditSuite(t: Test, database: OpenDatabase): Promise<void> {
-  await auditMigration.up(database.db)
-  const app = Fastify({ genReqId: () => 'req-1' })
-  t.teardown(() => app.close())
-  await app.register(databasePlugin, { database, strict: true })
-  await app.register(auditPlugin, { keys, retentionDays: 30 })
-  app.decorateRequest('principal', null)
-  app.post('/notes/:note_id', { config: { audit: 'note.updated' } }, async (request, reply) => {
-    const { fail, data, details } = request.body as {
-      fail?: boolean
-      data?: unknown
-      details?: { [key: string]: unknown }
-    }
-    const { status, body } = await request.transaction(async () => {
-      if (fail) throw Object.assign(new Error('refused'), { statusCode: 409 })
-      return { status: 200, body: { data }, ...(details && { details }) }
-    })
-    return reply.code(status).send(body)
-  })
-  app.patch('/notes/:note_id', { config: { audit: 'note.updated' } }, async (request) => {
-    const { body } = await request.transaction(async () => ({ status: 200, body: {} }))
-    return body
-  })
-  app.post('/fail', async (request) => {
-    const { account } = request.body as { account: { identifier: string } | { id: string } }
-    await app.audit.recordFailure(app.db, { action: 'sign_in.failed', account, request })
-    return 'counted'
-  })
-  const fail = (account: object, remoteAddress = '192.0.2.1') =>
-    app.inject({ method: 'POST', url: '/fail', payload: { account }, remoteAddress, headers: { 'user-agent': 'x/1' } })
-
-  async function clear() {
-    await sql`drop trigger audit_events_guard_truncate on audit_events`.execute(app.db)
-    await sql`truncate audit_events restart identity`.execute(app.db)
-    await sql`create trigger audit_events_guard_truncate before truncate on audit_events
-      for each statement execute function guard_audit_events()`.execute(app.db)
-  }
+  const host = await startHost(t, database)
+  const { app, fail, events, clear, age } = host
   t.beforeEach(clear)
-  /** Failures are counted by the minute: what a new one cuts in two is done again. */
-  async function inOneMinute(work: () => Promise<void>) {
-    const minute = () => Math.floor(Date.now() / 60_000)
-    let started = minute()
-    await work()
-    while (minute() !== started) {
-      await clear()
-      started = minute()
-      await work()
-    }
-  }
-  /** Lets events grow old, which the guard has to be away for. */
-  const age = async (seconds: number) => {
-    await sql`alter table audit_events disable trigger user`.execute(app.db)
-    await sql`update audit_events set created_at = created_at - make_interval(secs => ${seconds})`.execute(app.db)
-    await sql`alter table audit_events enable trigger user`.execute(app.db)
-  }
 
   t.test(
     'what changed is told by the route, or by the names in the body of a PATCH, and is always small',
@@ -80,7 +25,7 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
       for (const payload of [{ title: 'private' }, many, [1]]) {
         t.equal((await app.inject({ method: 'PATCH', url: '/notes/n1', payload })).statusCode, 200)
       }
-      const [told, named, bounded, list] = (await events(app)).map((row) => row.details)
+      const [told, named, bounded, list] = (await events()).map((row) => row.details)
       t.same(told, {
         fields: ['is_active', 'text', 'hidden'],
         from: { is_active: true, text: '[too long]' },
@@ -99,7 +44,7 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
     await app.inject({ method: 'POST', url: '/notes/n8', payload: { data: null } })
     t.equal((await app.inject({ method: 'POST', url: '/notes/n9', payload: { fail: true } })).statusCode, 409)
 
-    t.match(await events(app), [
+    t.match(await events(), [
       {
         action: 'note.updated',
         actor_id: null,
@@ -113,10 +58,10 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
       },
       { target_id: 'n8' }
     ])
-    t.equal((await events(app)).length, 2, 'the refused request left nothing')
+    t.equal((await events()).length, 2, 'the refused request left nothing')
   })
 
-  writtenSuite(t, app, () => events(app))
+  writtenSuite(t, app, events)
 
   t.test('an event of a transaction that is rolled back is not there', async (t) => {
     const attempt = app.database.transaction(async (trx) => {
@@ -124,7 +69,7 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
       throw new Error('undo')
     })
     await t.rejects(attempt, { message: 'undo' })
-    t.same(await events(app), [])
+    t.same(await events(), [])
   })
 
   t.test('O06: values in details under names that sound like secrets never reach the table', async (t) => {
@@ -134,7 +79,7 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
       nested: { refresh_token: 'p-2', api_key: 'p-3', api_key_id: 'k' }
     }
     await app.database.transaction((trx) => app.audit.record(trx, { action: 'note.updated', details }))
-    const [event] = await events(app)
+    const [event] = await events()
     t.match(event?.details, { from: 'a', nested: { api_key_id: 'k', api_key: '[redacted]' } })
     t.notMatch(JSON.stringify(event), /p-\d/)
   })
@@ -156,66 +101,10 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
     ]) {
       await t.rejects(statement.execute(app.db), { code: '42501', message: 'audit_events is append-only' })
     }
-    t.match(await events(app), [{ target_id: 'n1' }, { count: 1 }, { count: 1 }])
+    t.match(await events(), [{ target_id: 'n1' }, { count: 1 }, { count: 1 }])
   })
 
-  t.test('failures are one row per client, account and minute, with a count', async (t) => {
-    await inOneMinute(async () => {
-      for (let times = 0; times < 3; times++) await fail({ id: uuid })
-      await Promise.all(Array.from({ length: 5 }, () => fail({ id: uuid })))
-      await fail({ id: uuid }, '192.0.2.2')
-    })
-    await age(60)
-    await fail({ id: uuid })
-
-    const rows = await events(app)
-    t.match(rows[0], {
-      action: 'sign_in.failed',
-      actor_id: null,
-      target_type: 'user',
-      target_id: uuid,
-      user_agent: 'x/1'
-    })
-    t.same(
-      rows.map(({ ip, count }) => [ip, count]),
-      [
-        ['192.0.2.1', 8],
-        ['192.0.2.2', 1],
-        ['192.0.2.1', 1]
-      ]
-    )
-  })
-
-  t.test(
-    'what was typed for an account that does not exist is a keyed hash, and the same in every spelling',
-    async (t) => {
-      await inOneMinute(async () => {
-        await fail({ identifier: 'Hunter2@Example.com' })
-        await fail({ identifier: 'hunter2@example.com' })
-      })
-      const rows = await events(app)
-      t.match(rows, [{ target_type: 'identifier', target_id: /^[\w-]{22}$/, count: 2 }])
-      t.notMatch(JSON.stringify(rows), /hunter/i)
-    }
-  )
-
-  t.test('who tries many names, or many addresses of one network, does not fill the table', async (t) => {
-    await inOneMinute(async () => {
-      for (let name = 0; name < 50; name++) await fail({ identifier: `name-${name}` })
-      await fail({ identifier: 'name-0' })
-      for (let host = 0; host < 10; host++) await fail({ id: uuid }, `2001:db8::${host}`)
-      await fail({ id: uuid }, '::ffff:192.0.2.9')
-    })
-
-    const rows = await events(app)
-    t.equal(rows.length, 23)
-    t.match(rows[0], { count: 2 }, 'a name that has its row keeps it')
-    t.match(rows.slice(20), [
-      { target_id: 'others', count: 30 },
-      { ip: '2001:db8:0:0::/64', target_id: uuid, count: 10 },
-      { ip: '192.0.2.9', count: 1 }
-    ])
-  })
+  failuresSuite(t, host)
 
   t.test('retention deletes what is old enough, in batches, and nothing younger than 30 days', async (t) => {
     const record = (target_id: string) =>
@@ -228,7 +117,7 @@ export async function auditSuite(t: Test, database: OpenDatabase): Promise<void>
 
     t.equal(await app.audit.prune(app.db, { limit: 2 }), 2)
     t.equal(await app.audit.prune(app.db), 1)
-    t.match(await events(app), [{ target_id: 'd' }])
+    t.match(await events(), [{ target_id: 'd' }])
     for (const days of [29, -1, null]) {
       await t.rejects(sql`select prune_audit_events(${days}, 10)`.execute(app.db), { code: '22023' })
     }

@@ -1,27 +1,17 @@
-import { EventEmitter } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { ReplyError } from 'ioredis'
 import t from 'tap'
-import { type Backlog, type GuardOptions, guard, RedisUnavailable } from '../../../plugins/redis/index.ts'
-
-class Client extends EventEmitter {
-  status = 'ready'
-  connect = async () => undefined
-  set = async () => undefined
-}
-
-const never = () => new Promise<never>(() => undefined)
-const answer = async () => 'answer'
-const lose = async () => Promise.reject(new Error('Connection is closed.'))
+import { RedisUnavailable } from '../../../plugins/redis/index.ts'
+import { answer, guardedClient, never } from './guarded-client.ts'
 
 t.test('a call gets the client and gives back what it resolves to', async (t) => {
-  const { client, redisGuard } = setUp()
+  const { client, redisGuard } = guardedClient()
   t.equal(await redisGuard.call(async (given) => given), client)
   t.same(redisGuard.stats(), { calls: 1, failures: 0, timeouts: 0, opened: 0 })
 })
 
 t.test('a call that nobody answers ends at the deadline with 503 and Retry-After', async (t) => {
-  const { redisGuard } = setUp({ deadlineMs: 30 })
+  const { redisGuard } = guardedClient({ deadlineMs: 30 })
   const startedAt = performance.now()
   await t.rejects(redisGuard.call(never), {
     code: 'REDIS_UNAVAILABLE',
@@ -35,7 +25,7 @@ t.test('a call that nobody answers ends at the deadline with 503 and Retry-After
 })
 
 t.test('every call has its own deadline, also those that begin while others wait', async (t) => {
-  const { redisGuard } = setUp({ deadlineMs: 600, maxFailures: 100 })
+  const { redisGuard } = guardedClient({ deadlineMs: 600, maxFailures: 100 })
   const waits: number[] = []
   const wait = async () => {
     const startedAt = performance.now()
@@ -54,7 +44,7 @@ t.test('every call has its own deadline, also those that begin while others wait
 t.test('once a call was late, none waits until a probe has been answered, which is no outage', async (t) => {
   const answered = Promise.withResolvers<void>()
   // Time enough for what comes before the probe is answered, also on a machine that stands still now and then.
-  const { redisGuard } = setUp({ deadlineMs: 1000, probe: () => answered.promise })
+  const { redisGuard } = guardedClient({ deadlineMs: 1000, probe: () => answered.promise })
   await t.rejects(redisGuard.call(never), { cause: { message: 'No answer within 1000 ms' } })
   const refused = redisGuard.call(answer).catch((error) => error)
   t.match(await Promise.race([refused, new Promise(setImmediate)]), { code: 'REDIS_UNAVAILABLE' })
@@ -67,7 +57,7 @@ t.test('once a call was late, none waits until a probe has been answered, which 
 })
 
 t.test('a late call and a late probe after it are an outage', async (t) => {
-  const { redisGuard } = setUp({ deadlineMs: 10, probe: never })
+  const { redisGuard } = guardedClient({ deadlineMs: 10, probe: never })
   const opened = new Promise((resolve) => redisGuard.once('open', resolve))
   await t.rejects(redisGuard.call(never))
   const keepAlive = setInterval(() => undefined, 1000)
@@ -77,7 +67,7 @@ t.test('a late call and a late probe after it are an outage', async (t) => {
 })
 
 t.test('an answer that came in while the event loop was busy is not called late', async (t) => {
-  const { redisGuard } = setUp({ deadlineMs: 100 })
+  const { redisGuard } = guardedClient({ deadlineMs: 100 })
   // From here the loop goes on with the timers that are due, and only then looks for I/O.
   await new Promise(setImmediate)
   const call = redisGuard.call(() => stat(import.meta.filename))
@@ -88,7 +78,7 @@ t.test('an answer that came in while the event loop was busy is not called late'
 })
 
 t.test('what a late call does afterwards is of no consequence', async (t) => {
-  const { redisGuard } = setUp({ deadlineMs: 5 })
+  const { redisGuard } = guardedClient({ deadlineMs: 5 })
   const late = Promise.withResolvers<string>()
   await t.rejects(
     redisGuard.call(() => late.promise),
@@ -101,7 +91,7 @@ t.test('what a late call does afterwards is of no consequence', async (t) => {
 })
 
 t.test('errors of the caller pass unchanged and never open the breaker', async (t) => {
-  const { redisGuard } = setUp()
+  const { redisGuard } = guardedClient()
   const errors = [
     new TypeError('x is not a function'),
     new ReplyError('WRONGTYPE Operation against a key holding the wrong kind of value'),
@@ -121,7 +111,7 @@ t.test('errors of the caller pass unchanged and never open the breaker', async (
 })
 
 t.test('what throws before it returns a promise rejects', async (t) => {
-  const { redisGuard } = setUp()
+  const { redisGuard } = guardedClient()
   const broken = () => {
     throw new TypeError('broken')
   }
@@ -129,7 +119,7 @@ t.test('what throws before it returns a promise rejects', async (t) => {
 })
 
 t.test('the command and its arguments are not enumerable on an error, so that no log shows them', async (t) => {
-  const { redisGuard } = setUp()
+  const { redisGuard } = guardedClient()
   const error = Object.assign(new ReplyError('WRONGTYPE wrong'), { command: { name: 'set', args: ['key', 'secret'] } })
   const thrown = await redisGuard.call(() => Promise.reject(error)).catch((reason) => reason)
   t.notOk(Object.keys(thrown).includes('command'))
@@ -158,7 +148,7 @@ for (const error of [
   Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' })
 ]) {
   t.test(`an outage becomes RedisUnavailable: ${error.message}`, async (t) => {
-    const { redisGuard } = setUp()
+    const { redisGuard } = guardedClient()
     const thrown = await redisGuard.call(() => Promise.reject(error)).catch((reason) => reason)
     t.ok(thrown instanceof RedisUnavailable)
     t.equal(thrown.cause, error)
@@ -166,152 +156,9 @@ for (const error of [
   })
 }
 
-t.test('five failures in a row open the breaker; then nothing is run any more', async (t) => {
-  const { redisGuard } = setUp()
-  const reasons: string[] = []
-  redisGuard.on('open', (reason) => reasons.push(reason.message))
-  for (let call = 0; call < 4; call++) await t.rejects(redisGuard.call(lose))
-  t.equal(redisGuard.state, 'closed')
-  await t.rejects(redisGuard.call(lose))
-  t.equal(redisGuard.state, 'open')
-  t.same(reasons, ['Connection is closed.'])
-
-  let runs = 0
-  const count = async () => runs++
-  await t.rejects(redisGuard.call(count), { code: 'REDIS_UNAVAILABLE', cause: { message: 'Connection is closed.' } })
-  t.equal(runs, 0)
-  t.same(redisGuard.stats(), { calls: 5, failures: 5, timeouts: 0, opened: 1 })
-})
-
-t.test('a third of all calls failing opens the breaker as well, one in twenty does not', async (t) => {
-  const { redisGuard } = setUp()
-  for (let call = 0; call < 400; call++) await redisGuard.call(call % 20 === 0 ? lose : answer).catch(() => undefined)
-  t.equal(redisGuard.state, 'closed')
-  for (let call = 0; call < 30; call++) await redisGuard.call(call % 3 === 0 ? lose : answer).catch(() => undefined)
-  t.equal(redisGuard.state, 'open')
-})
-
-t.test('a lost connection opens the breaker at once; its return, proven by a probe, closes it', async (t) => {
-  const { client, redisGuard } = setUp()
-  const outages: number[] = []
-  redisGuard.on('close', (outageMs) => outages.push(outageMs))
-  client.status = 'close'
-  client.emit('error', new Error('connect ECONNREFUSED'))
-  client.emit('close')
-  t.equal(redisGuard.state, 'open')
-  t.equal(redisGuard.reason?.message, 'connect ECONNREFUSED')
-
-  client.status = 'ready'
-  client.emit('ready')
-  t.equal(redisGuard.state, 'open', 'not before the probe is through')
-  await new Promise(setImmediate)
-  t.equal(redisGuard.state, 'closed')
-  t.equal(redisGuard.reason, undefined)
-  t.equal(outages.length, 1)
-  t.equal(await redisGuard.call(answer), 'answer')
-})
-
-t.test('no caller is ever the probe: it runs in the background, and again after it failed', async (t) => {
-  let probes = 0
-  const { redisGuard } = setUp({
-    maxFailures: 1,
-    probeMs: 5,
-    probe: async () => {
-      if (++probes < 3) throw new Error('not yet')
-    }
-  })
-  const closed = new Promise((resolve) => redisGuard.once('close', resolve))
-  await t.rejects(redisGuard.call(lose))
-  await t.rejects(redisGuard.call(answer), { code: 'REDIS_UNAVAILABLE' })
-  // The probe's timer does not keep the process alive; this one does.
-  const keepAlive = setInterval(() => undefined, 1000)
-  await closed
-  clearInterval(keepAlive)
-  t.equal(probes, 3)
-  t.equal(redisGuard.stats().calls, 1)
-})
-
-t.test('a probe without an answer ends at the deadline, too', async (t) => {
-  const { client, redisGuard } = setUp({ deadlineMs: 5, probe: never })
-  client.emit('close')
-  client.emit('ready')
-  while (redisGuard.reason?.message === 'The connection to Redis was lost')
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  t.equal(redisGuard.reason?.message, 'No answer within 5 ms')
-})
-
-t.test('a client that is not connected yet has an open breaker', async (t) => {
-  const client = new Client()
-  client.status = 'connecting'
-  const redisGuard = guard(client)
-  t.equal(redisGuard.state, 'open')
-  await t.rejects(redisGuard.call(answer), { cause: { message: 'Redis is not connected yet' } })
-})
-
-t.test('a lazy client is told to connect by the first call, which does not wait for it', async (t) => {
-  const client = new Client()
-  client.status = 'wait'
-  let connects = 0
-  client.connect = async () => {
-    connects++
-    client.status = 'ready'
-    client.emit('ready')
-    return undefined
-  }
-  const redisGuard = guard(client)
-  await t.rejects(redisGuard.call(answer), { code: 'REDIS_UNAVAILABLE' })
-  await new Promise(setImmediate)
-  t.equal(await redisGuard.call(answer), 'answer')
-  t.equal(connects, 1)
-})
-
-t.test('what an outage held up is written before the breaker closes, also what came in meanwhile', async (t) => {
-  const { client, redisGuard } = setUp()
-  const pending = ['a']
-  const written: string[] = []
-  const backlog: Backlog<Client> = {
-    isPending: () => pending.length > 0,
-    flush: async () => {
-      const batch = pending.splice(0)
-      await new Promise(setImmediate)
-      t.equal(redisGuard.state, 'open')
-      if (written.length === 0) pending.push('b')
-      written.push(...batch)
-    }
-  }
-  redisGuard.beforeClose(backlog)
-  const closed = new Promise((resolve) => redisGuard.once('close', resolve))
-  client.emit('close')
-  client.emit('ready')
-  await closed
-  t.same(written, ['a', 'b'])
-  t.same(pending, [])
-})
-
-t.test('the breaker stays open while what is held up cannot be written', async (t) => {
-  const { client, redisGuard } = setUp()
-  let attempts = 0
-  redisGuard.beforeClose({ isPending: () => true, flush: () => (attempts++ === 0 ? lose() : answer()) })
-  client.emit('close')
-  client.emit('ready')
-  await new Promise(setImmediate)
-  t.equal(redisGuard.state, 'open')
-  t.equal(redisGuard.reason?.message, 'Connection is closed.')
-
-  client.emit('ready')
-  await new Promise(setImmediate)
-  t.equal(redisGuard.state, 'open')
-  t.equal(redisGuard.reason?.message, 'The backlog grows faster than it is written')
-})
-
 t.test('a stopped guard refuses and lets go of its client', async (t) => {
-  const { client, redisGuard } = setUp()
+  const { client, redisGuard } = guardedClient()
   redisGuard.stop()
   await t.rejects(redisGuard.call(answer), { code: 'REDIS_UNAVAILABLE' })
   t.same(client.eventNames(), [])
 })
-
-function setUp(options: GuardOptions<Client> = {}) {
-  const client = new Client()
-  return { client, redisGuard: guard(client, options) }
-}
