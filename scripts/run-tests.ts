@@ -29,6 +29,8 @@ const bareNode = process.platform === 'win32' ? [process.execPath] : ['env', '-u
  */
 const [timeout, ...files] = process.argv.slice(2)
 const timeoutSeconds = Number(timeout)
+/** Of a file that shares a process. One that hangs keeps its group for as long as all of them may take. */
+const SHARING_SECONDS = 120
 t.jobs = availableParallelism()
 t.setTimeout(0)
 const alone = files.filter((file) => file.endsWith('.full.test.ts'))
@@ -39,12 +41,12 @@ const groups = process.env.TEST_MODE === 'services' ? Math.ceil(together.length 
 for (let group = 0; group < groups; group++) {
   // Dealt out like cards, because neighbours tend to cost alike.
   const dealt = together.filter((_, index) => index % groups === group)
-  if (dealt.length > 0) run(`group ${group + 1}`, dealt)
+  if (dealt.length > 0) run(`group ${group + 1}`, dealt, SHARING_SECONDS)
 }
-for (const file of alone) run(file, [file])
+for (const file of alone) run(file, [file], timeoutSeconds)
 
-function run(name: string, files: string[]): void {
-  const seconds = timeoutSeconds * files.length
+function run(name: string, files: string[], secondsEach: number): void {
+  const seconds = secondsEach * files.length
   // The process tells of a test that takes too long; only one that cannot is killed.
   t.test(name, { buffered: true, timeout: (seconds + 10) * 1000 }, (t) => runFiles(t, { name, files, seconds }))
 }
