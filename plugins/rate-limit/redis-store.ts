@@ -73,9 +73,9 @@ export function redisStore(
     take(check) {
       const refusal = refusals.find(check)
       if (refusal !== undefined) return refusal
-      const { next, ...first } = check
-      const known = next && refusals.find(next)
-      return known === undefined ? ask(check) : ask(first).then((verdict) => ({ ...verdict, next: known }))
+      const known = check.next && refusals.find(check.next)
+      if (known === undefined) return ask(check)
+      return ask({ ...check, next: undefined }).then((verdict) => ({ ...verdict, next: known }))
     }
   }
 }
