@@ -12,7 +12,8 @@ const MAX_ADDRESS_CHARS = 45
 export function trustProxy(ranges: string[]): false | ((address: string, hop: number) => boolean) {
   if (ranges.length === 0) return false
   const isTrusted = compile(ranges)
-  const remembered = new LRUCache<string, boolean>({ max: MAX_REMEMBERED })
+  // `max` would reserve its whole space at the start.
+  const remembered = new LRUCache<string, boolean>({ maxSize: MAX_REMEMBERED, sizeCalculation: () => 1 })
   return (address, hop) => {
     const known = remembered.get(address)
     if (known !== undefined) return known

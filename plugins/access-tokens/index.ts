@@ -57,7 +57,8 @@ async function accessTokens(app: FastifyInstance, options: AccessTokensOptions):
   if (!Number.isSafeInteger(ttlSeconds) || ttlSeconds < 1) throw new Error('access-tokens: ttlSeconds must be ≥ 1')
   if (!/^[\w .:/-]+$/.test(realm)) throw new Error('access-tokens: realm may hold letters, digits and " _.:/-"')
   const { signing, byKid } = await bindKeys(app, keys, { issuer, audience, ttlSeconds })
-  const verified = new LRUCache<string, Claims>({ max: cacheSize })
+  // `max` would reserve its whole space at the start.
+  const verified = new LRUCache<string, Claims>({ maxSize: cacheSize, sizeCalculation: () => 1 })
   const invalid = (cause?: unknown) => new AccessTokenInvalid(realm, { cause })
   const forged = (cause: unknown) => new AccessTokenInvalid(realm, { cause, isForged: true })
 

@@ -41,7 +41,8 @@ async function apiKeys(app: FastifyInstance, options: ApiKeysOptions): Promise<v
   requireInteger('maxKeys', maxKeys, 1000)
   const texts = keyTexts(prefix)
   const db = withKeys(app.db)
-  const unknown = new LRUCache<string, true>({ max: MAX_UNKNOWN })
+  // `max` would reserve its whole space at the start.
+  const unknown = new LRUCache<string, true>({ maxSize: MAX_UNKNOWN, sizeCalculation: () => 1 })
   const usage = createUsage({
     write: (ids) => queries.touchKeys(db, ids),
     onFailure: (err) => app.log.error({ err }, 'The last use of API keys could not be written'),

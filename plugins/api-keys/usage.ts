@@ -20,7 +20,8 @@ const MAX_KEYS = 10_000
 
 /** Gathers uses for a second and writes them in one statement, behind the backs of the requests. */
 export function createUsage({ write, onFailure, now }: UsageOptions): Usage {
-  const writtenAt = new LRUCache<string, number>({ max: MAX_KEYS })
+  // `max` would reserve its whole space at the start.
+  const writtenAt = new LRUCache<string, number>({ maxSize: MAX_KEYS, sizeCalculation: () => 1 })
   const waiting = new Set<string>()
   let timer: NodeJS.Timeout | undefined
 

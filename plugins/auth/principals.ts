@@ -61,7 +61,8 @@ export function createPrincipals<C extends Credential>({
   now
 }: PrincipalsOptions<C>): Principals<C> {
   const sessionsByTag = new Map<string, Set<string>>()
-  const entries = new LRUCache<string, Entry>({ max: cacheSize, dispose: unlink })
+  // `max` would reserve its whole space at the start.
+  const entries = new LRUCache<string, Entry>({ maxSize: cacheSize, sizeCalculation: () => 1, dispose: unlink })
   const flights = new Map<string, Flight>()
   // Raised by every drop. What was read before a drop may be what the drop is about: it is neither kept nor shared.
   let generation = 0

@@ -9,7 +9,8 @@ export interface Backend {
   /** Initialised; begins and ends transactions. */
   readonly driver: Driver
   readonly provider: ConnectionProvider
-  readonly runSingle?: RunSingle
+  /** One statement outside transactions, by a shorter way than `provider`. */
+  readonly runSingle: RunSingle
   /** A statement that opens each transaction. */
   readonly prelude?: string | undefined
   /** Several statements in one text, without values; the rows of all. */

@@ -45,7 +45,7 @@ export const OutsideTransaction = createError(
   500
 )
 
-/** SQLSTATE of a database's error; the two drivers agree on `code`. */
+/** SQLSTATE of a database's error. */
 export function sqlstateOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
   return /^[0-9A-Z]{5}$/.test(error.code) ? error.code : undefined

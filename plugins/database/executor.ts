@@ -40,7 +40,7 @@ interface Parts {
   provider: ConnectionProvider
   scopes: Scopes
   /** Runs one statement outside transactions by a shorter way than `provider`. */
-  runSingle?: RunSingle | undefined
+  runSingle: RunSingle
 }
 
 /**
@@ -60,7 +60,7 @@ export class DatabaseExecutor extends DefaultQueryExecutor {
     const { scopes, runSingle } = this.#parts
     if (isInside(scopes)) return Promise.reject(new InsideTransaction())
     // Plugins transform results and signals cancel: Kysely's own way does both.
-    if (runSingle === undefined || this.plugins.length > 0 || options?.signal) return super.executeQuery(query, options)
+    if (this.plugins.length > 0 || options?.signal) return super.executeQuery(query, options)
     // The rows are what the query's type says, as anywhere in Kysely.
     return runSingle(query) as Promise<QueryResult<R>>
   }

@@ -11,7 +11,7 @@ import type { Statements } from './statements.ts'
 export const CLIENT_MARGIN_MS = 1000
 
 /** What the connections of a pool have in common. */
-interface Parts {
+export interface PoolParts {
   scopes: Scopes
   statements: Statements
   echo: Echo | undefined
@@ -20,7 +20,7 @@ interface Parts {
 }
 
 /** The pool as Kysely's PostgreSQL dialect wants it: for transactions and held connections. */
-export function kyselyPool(pool: pg.Pool, parts: Parts): PostgresPool {
+export function kyselyPool(pool: pg.Pool, parts: PoolParts): PostgresPool {
   const connect = async () => {
     const client = await pool.connect().catch((error: Error) => Promise.reject(acquireError(error)))
     return holdClient(client, parts.scopes.getStore(), parts)
@@ -29,7 +29,7 @@ export function kyselyPool(pool: pg.Pool, parts: Parts): PostgresPool {
 }
 
 /** A connection while somebody holds it. Its COMMIT travels with the statement that waits for it (`beforeCommit`). */
-function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: Parts): PostgresPoolClient {
+function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: PoolParts): PostgresPoolClient {
   const { statements, echo, statementTimeoutMs } = parts
   const commitTimeoutMs = statementTimeoutMs > 0 ? 2 * statementTimeoutMs + CLIENT_MARGIN_MS : undefined
   let lost: Error | undefined

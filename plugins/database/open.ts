@@ -20,9 +20,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const executor = new DatabaseExecutor({ dialect, provider, scopes, runSingle })
   const db = new Kysely<Tables>({ config: { dialect }, dialect, driver, executor })
   const { transactionTimeoutMs: timeoutMs = 10_000, logger } = options
-  const joinsCommit = kind === 'postgres'
   const oneStatement = oneStatementOf(dialect, driver)
-  const transactions = createTransactions({ db, scopes, timeoutMs, prelude, joinsCommit, oneStatement, logger })
+  const transactions = createTransactions({ db, scopes, timeoutMs, prelude, oneStatement, logger })
   let closing: Promise<void> | undefined
   return {
     kind,
@@ -37,7 +36,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
 
 async function openBackend(options: DatabaseOptions, scopes: Scopes): Promise<Backend> {
   if ('url' in options) return (await import('./postgres.ts')).openPostgres(options, scopes)
-  return (await import('./embedded.ts')).openEmbedded(options)
+  return (await import('./embedded.ts')).openEmbedded(options, scopes)
 }
 
 async function answersWithin(answer: Promise<unknown>, ms: number): Promise<void> {

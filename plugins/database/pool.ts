@@ -1,12 +1,63 @@
-import type { QueryResult } from 'kysely'
-import type pg from 'pg'
-import type { Echo } from './backend.ts'
+import { CompiledQuery, PostgresDialect, type QueryResult } from 'kysely'
+import pg from 'pg'
+import type { Backend, Echo } from './backend.ts'
 import { acquireError, isConnectionLost, statementError } from './connection-errors.ts'
 import { isStaleStatement } from './errors.ts'
 import type { RunSingle } from './executor.ts'
+import { kyselyPool, type PoolParts } from './held-client.ts'
 import { type Statements, toMarkedQuery } from './statements.ts'
+import type { DatabaseLogger } from './types.ts'
 
 const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
+
+export const PING = CompiledQuery.raw('select 1')
+
+/** A pool of clients with one configuration, which outlives the loss of any of them. */
+export function quietPool(
+  options: pg.PoolConfig,
+  config: pg.ClientConfig,
+  logger: DatabaseLogger | undefined
+): pg.Pool {
+  const pool = new pg.Pool({
+    ...options,
+    // The pool's only timeout is for waiting and connecting together; connecting gets its own.
+    Client: class extends pg.Client {
+      constructor() {
+        super(config)
+      }
+    }
+  })
+  // Without listeners a restart of the server would end this process; what was running fails by itself.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  // Not the error itself: the pool hangs the whole client on it.
+  pool.on('error', ({ message }) => logger?.error({ reason: message }, 'An idle database connection was lost'))
+  return pool
+}
+
+/** What the two kinds of databases have in common. */
+export async function poolBackend(pool: pg.Pool, parts: PoolParts): Promise<Omit<Backend, 'kind' | 'ping' | 'close'>> {
+  const { statements, echo } = parts
+  const dialect = new PostgresDialect({ pool: kyselyPool(pool, parts) })
+  const driver = dialect.createDriver()
+  await driver.init()
+  return {
+    dialect,
+    driver,
+    provider: {
+      async provideConnection(consumer) {
+        const connection = await driver.acquireConnection()
+        try {
+          return await consumer(connection)
+        } finally {
+          await driver.releaseConnection(connection)
+        }
+      }
+    },
+    runSingle: runSingleOn(pool, statements, echo),
+    script: runScriptOn(pool, echo),
+    stats: () => ({ size: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount })
+  }
+}
 
 /** A statement's outcome as Kysely expects it. */
 export function toResult({ command, rowCount, rows }: pg.QueryResult): QueryResult<unknown> {
@@ -17,7 +68,7 @@ export function toResult({ command, rowCount, rows }: pg.QueryResult): QueryResu
  * One statement on a free connection. Half of Kysely's own way is promises around promises; this is the short one.
  * A statement with a stale plan was not run: it runs again, under a new name.
  */
-export function runSingleOn(pool: pg.Pool, statements: Statements, echo: Echo | undefined): RunSingle {
+function runSingleOn(pool: pg.Pool, statements: Statements, echo: Echo | undefined): RunSingle {
   const run: RunSingle = (query) =>
     new Promise((resolve, reject) => {
       pool.connect((connectError, client, release) => {
@@ -39,7 +90,7 @@ export function runSingleOn(pool: pg.Pool, statements: Statements, echo: Echo | 
 }
 
 /** Several statements in one text, each with an outcome of its own. */
-export function runScriptOn(pool: pg.Pool, echo: Echo | undefined): (sql: string) => Promise<unknown[]> {
+function runScriptOn(pool: pg.Pool, echo: Echo | undefined): (sql: string) => Promise<unknown[]> {
   return async (sql) => {
     const client = await pool.connect().catch((error: Error) => Promise.reject(acquireError(error)))
     const startedAt = performance.now()

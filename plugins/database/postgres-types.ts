@@ -1,13 +1,30 @@
 import pg from 'pg'
-import { parsers } from './values.ts'
+import { int8ToNumber, timestamptzToIso } from './values.ts'
 
+type Parse = (text: string) => unknown
+
+const INT8 = 20
+const BYTEA = 17
+const DATE = 1082
+const TIMESTAMP = 1114
+const TIMESTAMPTZ = 1184
+const INTERVAL = 1186
 /** Missing from the driver's list of type ids, though it has a parser for it. */
 const TEXT_ARRAY: number = 1009
 const NUMERIC_ARRAY = 1231
-const INT8 = 20
 
-/** Arrays of what `parsers` reads, by type id (PGlite derives its own), and numeric arrays, which pg would round. */
-const elementOf: Record<number, number> = { 1016: INT8, 1115: 1114, 1182: 1082, 1185: 1184, 1187: 1186 }
+/** How values are read, by PostgreSQL's type id. Other types keep the driver's parser (numeric and uuid are text). */
+const parsers: Record<number, Parse> = {
+  [INT8]: int8ToNumber,
+  [BYTEA]: (text) => Buffer.from(text.slice(2), 'hex'),
+  [DATE]: (text) => text,
+  [TIMESTAMP]: (text) => text.replace(' ', 'T'),
+  [TIMESTAMPTZ]: timestamptzToIso,
+  [INTERVAL]: (text) => text
+}
+
+/** Arrays of those, by type id, and numeric arrays, which pg would round. */
+const elementOf: Record<number, number> = { 1016: INT8, 1115: TIMESTAMP, 1182: DATE, 1185: TIMESTAMPTZ, 1187: INTERVAL }
 
 const arrayParsers: typeof parsers = Object.fromEntries(
   Object.entries(elementOf).map(([array, element]) => [array, arrayOf(parsers[element])])

@@ -1,9 +1,8 @@
-import { CompiledQuery, PostgresDialect } from 'kysely'
-import pg from 'pg'
+import type pg from 'pg'
 import { type Backend, createEcho } from './backend.ts'
 import type { Scopes } from './executor.ts'
-import { CLIENT_MARGIN_MS, kyselyPool } from './held-client.ts'
-import { runScriptOn, runSingleOn } from './pool.ts'
+import { CLIENT_MARGIN_MS } from './held-client.ts'
+import { PING, poolBackend, quietPool } from './pool.ts'
 import { postgresTypes } from './postgres-types.ts'
 import { openReaders } from './readers.ts'
 import { namedStatements, unnamedStatements } from './statements.ts'
@@ -49,53 +48,30 @@ export async function openPostgres(options: PostgresOptions, scopes: Scopes): Pr
     await close()
     throw new Error(`The database at ${placeOf(url)} cannot be reached: ${reasonOf(error)}`, { cause: error })
   }
-  const dialect = new PostgresDialect({ pool: kyselyPool(pool, { scopes, statements, echo, statementTimeoutMs }) })
-  const driver = dialect.createDriver()
-  await driver.init()
-  const runOnPool = runSingleOn(pool, statements, echo)
+  const backend = await poolBackend(pool, { scopes, statements, echo, statementTimeoutMs })
   return {
     kind: 'postgres',
-    dialect,
-    driver,
-    provider: {
-      async provideConnection(consumer) {
-        const connection = await driver.acquireConnection()
-        try {
-          return await consumer(connection)
-        } finally {
-          await driver.releaseConnection(connection)
-        }
-      }
-    },
-    runSingle: (query) => (SHORT_READ in query ? readers.run(query) : runOnPool(query)),
+    ...backend,
+    runSingle: (query) => (SHORT_READ in query ? readers.run(query) : backend.runSingle(query)),
     prelude: preparedStatements ? undefined : localSettings(options, statementTimeoutMs, lockTimeoutMs),
-    script: runScriptOn(pool, echo),
     ping,
-    stats: () => ({ size: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close
   }
 }
 
 function openPool(options: PostgresOptions, config: pg.ClientConfig): pg.Pool {
   const { poolSize = 10, maxOverflow = 10, recycleSeconds = 1800, acquireTimeoutMs = 5000, logger } = options
-  const pool = new pg.Pool({
-    min: poolSize,
-    max: poolSize + maxOverflow,
-    idleTimeoutMillis: OVERFLOW_IDLE_MS,
-    maxLifetimeSeconds: recycleSeconds,
-    connectionTimeoutMillis: acquireTimeoutMs,
-    // The pool's only timeout is for waiting and connecting together; connecting gets its own.
-    Client: class extends pg.Client {
-      constructor() {
-        super(config)
-      }
-    }
-  })
-  // Without listeners a restart of the server would end this process; what was running fails by itself.
-  pool.on('connect', (client) => client.on('error', () => {}))
-  // Not the error itself: the pool hangs the whole client on it.
-  pool.on('error', ({ message }) => logger?.error({ reason: message }, 'An idle database connection was lost'))
-  return pool
+  return quietPool(
+    {
+      min: poolSize,
+      max: poolSize + maxOverflow,
+      idleTimeoutMillis: OVERFLOW_IDLE_MS,
+      maxLifetimeSeconds: recycleSeconds,
+      connectionTimeoutMillis: acquireTimeoutMs
+    },
+    config,
+    logger
+  )
 }
 
 function clientConfig(options: PostgresOptions, statementTimeoutMs: number, lockTimeoutMs: number): pg.ClientConfig {
@@ -130,8 +106,6 @@ function localSettings(
     set_config('lock_timeout', '${lockTimeoutMs}', true),
     set_config('idle_in_transaction_session_timeout', '${idleInTransactionTimeoutMs}', true)`
 }
-
-const PING = CompiledQuery.raw('select 1')
 
 function placeOf(url: string): string {
   const { host, pathname } = URL.parse(url) ?? { host: 'an unreadable url', pathname: '' }

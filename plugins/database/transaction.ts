@@ -19,8 +19,6 @@ export interface TransactionsOptions {
   timeoutMs: number
   /** A statement that opens each transaction. */
   prelude?: string | undefined
-  /** Whether the last statement can travel with the COMMIT. */
-  joinsCommit: boolean
   oneStatement: OneStatement
   logger?: DatabaseLogger | undefined
 }
@@ -38,7 +36,6 @@ export function createTransactions({
   scopes,
   timeoutMs,
   prelude,
-  joinsCommit,
   oneStatement,
   logger
 }: TransactionsOptions): Transactions {
@@ -82,7 +79,7 @@ export function createTransactions({
           const result = await fn(trx)
           // From here on it is too late for more.
           endingOf.delete(trx.getExecutor())
-          if (joinsCommit) scope.last = ending.statements.pop()
+          scope.last = ending.statements.pop()
           for (const statement of ending.statements) await trx.executeQuery(statement)
           return result
         })

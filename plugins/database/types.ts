@@ -70,8 +70,8 @@ export interface OpenDatabase {
     options?: { companions?: readonly Companion[]; trx?: Transaction<Tables> }
   ): Promise<T>
   /**
-   * Runs one statement when the work of `trx` is done; what it returns is not looked at. On PostgreSQL the last one takes one
-   * round trip with the COMMIT, and like that the time of `statementTimeoutMs`, not of `transactionTimeoutMs`. If it fails,
+   * Runs one statement when the work of `trx` is done; what it returns is not looked at. The last one takes one round trip
+   * with the COMMIT, and like that the time of `statementTimeoutMs`, not of `transactionTimeoutMs`. If it fails,
    * `transaction()` rejects and nothing was done.
    */
   beforeCommit(trx: Transaction<Tables>, statement: CompiledQuery): void

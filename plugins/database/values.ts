@@ -1,25 +1,3 @@
-type Parse = (text: string) => unknown
-
-const INT8 = 20
-const BYTEA = 17
-const DATE = 1082
-const TIMESTAMP = 1114
-const TIMESTAMPTZ = 1184
-const INTERVAL = 1186
-
-/**
- * How values are read, by PostgreSQL's type id: both databases send text and use these, so a row looks the same
- * wherever it comes from. Other types keep the driver's parser; there the two agree (numeric and uuid are text).
- */
-export const parsers: Record<number, Parse> = {
-  [INT8]: int8ToNumber,
-  [BYTEA]: (text) => Buffer.from(text.slice(2), 'hex'),
-  [DATE]: (text) => text,
-  [TIMESTAMP]: (text) => text.replace(' ', 'T'),
-  [TIMESTAMPTZ]: timestamptzToIso,
-  [INTERVAL]: (text) => text
-}
-
 /** @throws {RangeError} beyond ±2^53, where a JavaScript number would be another number. */
 export function int8ToNumber(text: string): number {
   const value = Number(text)

@@ -1,7 +1,7 @@
 import type { Fault } from './fault.ts'
 import type { FieldError } from './schema.ts'
 
-/** What `pg` and PGlite put on an error of the server. */
+/** What `pg` (and PGlite by itself) puts on an error of the server. */
 interface DatabaseError {
   /** E.g. `Key (email)=(a@b.c) already exists.`: the columns may be told, the values not. */
   detail?: unknown

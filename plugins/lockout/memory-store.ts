@@ -11,7 +11,8 @@ export interface MemoryStoreOptions {
 
 /** Ledgers of one process, bounded. */
 export function memoryStore({ maxLedgers = 100_000, now = Date.now }: MemoryStoreOptions = {}): LockoutStore {
-  const ledgers = new LRUCache<string, Entry[]>({ max: maxLedgers })
+  // `max` would reserve its whole space at the start.
+  const ledgers = new LRUCache<string, Entry[]>({ maxSize: maxLedgers, sizeCalculation: () => 1 })
 
   const read = (ledger: string, rule: Rule) => liveEntries(ledgers.get(ledger) ?? [], rule, now())
 

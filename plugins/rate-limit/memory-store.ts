@@ -21,7 +21,8 @@ export function memoryStore({ maxKeys, now }: MemoryStoreOptions): MemoryStore {
   const widths = new Float64Array(maxKeys)
   const indexes = new Float64Array(maxKeys)
   const fullUntil = new Float64Array(maxKeys)
-  const rows = new LRUCache<string, number>({ max: maxKeys })
+  // `max` would reserve its whole space at the start.
+  const rows = new LRUCache<string, number>({ maxSize: maxKeys, sizeCalculation: () => 1 })
   let evictedFull = 0
 
   /** The row of a key, moved on to now; `undefined` when nothing is known of it. */

@@ -20,7 +20,8 @@ interface Refusal {
 
 /** Remembers refusals for as long as they are sure, a second at most: a client that goes on and on costs no call each. */
 export function createRefusals(now: () => number) {
-  const known = new LRUCache<string, Refusal>({ max: MAX_CLIENTS })
+  // `max` would reserve its whole space at the start.
+  const known = new LRUCache<string, Refusal>({ maxSize: MAX_CLIENTS, sizeCalculation: () => 1 })
   return {
     add({ client, set, cost }: Check, { states }: Verdict, askedAt: number): void {
       const waits = states.map(({ isExceeded, resetMs }) => (isExceeded ? resetMs : 0))

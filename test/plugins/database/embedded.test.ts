@@ -40,6 +40,43 @@ t.test('a closed database answers 503, and close waits for the transaction under
   await again.close()
 })
 
+t.test('close answers whoever waits for the connection', async (t) => {
+  const database = await openDatabase({ dataDir })
+  const waiting = Array.from({ length: 20 }, (_, id) => sql`select ${id}::int as id`.execute(database.db))
+  const [answers] = await Promise.all([Promise.all(waiting), database.close()])
+  t.same(
+    answers.map(({ rows }) => rows),
+    waiting.map((_, id) => [{ id }])
+  )
+})
+
+t.test('a session that somebody left in a transaction ends, and nothing of it stays', async (t) => {
+  const database = await openDatabase({ dataDir })
+  const named = () => sql`select ${1}::int as id`.execute(database.db)
+  await named()
+  await database.script(`begin; create table half_done (id int); set statement_timeout = 1234`)
+  t.same((await named()).rows, [{ id: 1 }], 'a statement that had a name in it')
+  await t.rejects(sql`select from half_done`.execute(database.db), { code: '42P01' })
+  t.same((await sql`show statement_timeout`.execute(database.db)).rows, [{ statement_timeout: '0' }])
+  await t.rejects(database.script('begin; select 1 / 0'), { code: '22012' })
+  t.same((await named()).rows, [{ id: 1 }], 'nor in one that failed')
+  await database.close()
+})
+
+t.test('a statement whose table was changed runs again with a new plan', async (t) => {
+  const database = await openDatabase({ dataDir })
+  await database.script('create table changing (id int); insert into changing values (7)')
+  const read = () => sql`select * from changing where id = ${7}`.execute(database.db)
+  await read()
+  await database.script('alter table changing add note text')
+  t.same((await read()).rows, [{ id: 7, note: null }])
+  await database.script('alter table changing add more text')
+  await database.transaction(async (trx) => {
+    t.same((await sql`select * from changing where id = ${7}`.execute(trx)).rows, [{ id: 7, note: null, more: null }])
+  })
+  await database.close()
+})
+
 t.test('echo logs the SQL and never a value', async (t) => {
   const lines: object[] = []
   const logger = { info: (details: object) => void lines.push(details), error() {} }
