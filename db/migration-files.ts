@@ -47,7 +47,9 @@ export async function loadMigration({ name, path }: MigrationFile): Promise<Migr
 /** Writes the next migration, to be filled in. Returns its path. */
 export async function createMigration(name: string, folder = MIGRATIONS_FOLDER): Promise<string> {
   if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Error('A migration is named in snake_case, like add_todo_priority')
-  const last = Number((await listMigrations(folder)).at(-1)?.name.slice(0, 4) ?? 0)
+  const latest = (await listMigrations(folder)).at(-1)
+  if (latest?.path.endsWith('.js')) throw new Error('This is a build: a migration is written beside the sources')
+  const last = Number(latest?.name.slice(0, 4) ?? 0)
   const path = join(folder, `${String(last + 1).padStart(4, '0')}_${name}.ts`)
   await writeFile(path, TEMPLATE, { flag: 'wx' })
   return path

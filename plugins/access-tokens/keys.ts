@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 
 /** A key that signs and verifies access tokens, always by its one algorithm. */
 export type AccessTokenKey = SymmetricKey | AsymmetricKey
@@ -19,8 +19,18 @@ export interface AsymmetricKey {
   privateKey: KeyObject | string
 }
 
-/** The public half of a key as RFC 7517 §4 writes it. */
-export type PublicJwk = JsonWebKey & { kid: string; use: 'sig'; alg: AsymmetricKey['algorithm'] }
+/** The public half of a key as RFC 7517 §4 writes it; the members after `alg` are those of its kind (RFC 7518 §6, RFC 8037 §2). */
+export interface PublicJwk {
+  kid: string
+  use: 'sig'
+  alg: AsymmetricKey['algorithm']
+  kty?: string
+  crv?: string
+  x?: string
+  y?: string
+  n?: string
+  e?: string
+}
 
 /** What would make a key unfit, or `undefined`. Shows nothing of it. */
 export function keyProblem(key: AccessTokenKey): string | undefined {

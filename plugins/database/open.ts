@@ -35,7 +35,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
 }
 
 async function openBackend(options: DatabaseOptions, scopes: Scopes): Promise<Backend> {
-  if ('url' in options) return (await import('./postgres.ts')).openPostgres(options, scopes)
+  if ('url' in options) {
+    if (!/^postgres(ql)?:\/\//.test(options.url)) throw new TypeError('database: `url` must begin with postgres://')
+    return (await import('./postgres.ts')).openPostgres(options, scopes)
+  }
+  if (!('dataDir' in options)) throw new TypeError('database: give `url`, or `dataDir` (a folder, or null for memory)')
   return (await import('./embedded.ts')).openEmbedded(options, scopes)
 }
 

@@ -19,8 +19,26 @@ export interface Operation {
   security: Array<Record<string, string[]>>
   /** By status; those that several operations have in common are references. */
   responses: Record<string, { description?: string; $ref?: string; [field: string]: unknown }>
+  parameters?: Parameter[]
   requestBody?: { required?: boolean; content?: Record<string, { schema?: { $ref?: string; type?: unknown } }> }
   [field: string]: unknown
+}
+
+interface Parameter {
+  name?: string
+  in?: string
+  required?: boolean
+  schema?: object
+  $ref?: string
+}
+
+/** What every answer 304 answers to (RFC 9110 §13.1.2). */
+const IF_NONE_MATCH = {
+  name: 'if-none-match',
+  in: 'header',
+  required: false,
+  description: 'ETag of the state at hand; if it still is the current one, the answer is 304',
+  schema: { type: 'string' }
 }
 
 const DOCUMENT = ['openapi', 'info', 'servers', 'tags', 'paths', 'components']
@@ -50,6 +68,7 @@ export function finishDocument(rendered: unknown, alternatives: Record<string, s
       return alternative === undefined ? [requirement] : [{ [alternative]: [] }, requirement]
     })
     for (const [status, response] of Object.entries(operation.responses)) describe(status, response)
+    describeParameters(operation, document)
     if (operation.requestBody && mayBeNothing(operation.requestBody, document)) operation.requestBody.required = false
   }
   shareResponses(document)
@@ -64,6 +83,17 @@ function mayBeNothing({ content = {} }: NonNullable<Operation['requestBody']>, d
     const target = name === undefined ? schema : (document.components.schemas?.[name] as typeof schema)
     return Array.isArray(target?.type) && target.type.includes('null')
   })
+}
+
+/** Nobody has to send what has a default, though it is there for the handler. */
+function describeParameters(operation: Operation, { components }: OpenApiDocument): void {
+  const { parameters = [], responses } = operation
+  for (const parameter of parameters) {
+    if (parameter.in === 'query' && parameter.schema && 'default' in parameter.schema) parameter.required = false
+  }
+  if (!('304' in responses) || parameters.some(({ name }) => name?.toLowerCase() === IF_NONE_MATCH.name)) return
+  components.parameters = { ...components.parameters, IfNoneMatch: IF_NONE_MATCH }
+  operation.parameters = [...parameters, { $ref: '#/components/parameters/IfNoneMatch' }]
 }
 
 /** @fastify/swagger says "Default Response" for want of a description. */

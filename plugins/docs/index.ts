@@ -70,6 +70,11 @@ async function plugin(app: FastifyInstance, options: DocsOptions): Promise<void>
   if (access !== 'open' && access !== 'closed' && typeof access?.check !== 'function') {
     throw new TypeError("docs: `access` must be 'open', 'closed' or { check(username, password) }")
   }
+  if (typeof info?.title !== 'string' || typeof info.version !== 'string') {
+    throw new TypeError('docs: `info` must have a title and a version')
+  }
+  // @fastify/swagger would end the process: it throws from a callback.
+  if (app.hasDecorator('swagger')) throw new Error('docs: @fastify/swagger is registered already, or docs is twice')
   const securitySchemes = { ...(options.securitySchemes ?? { bearerAuth: BEARER }), ...passwordFlow(tokenUrl) }
   const checkSchema = uniqueSchemas()
 

@@ -39,7 +39,7 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 async function encryption(app: FastifyInstance, { keys }: EncryptionOptions): Promise<void> {
-  const [first] = keys
+  const [first] = Array.isArray(keys) ? keys : []
   if (first === undefined) throw new Error('encryption: keys must name at least one key')
   const byKid = new Map<string, Buffer>()
   for (const { kid, key } of keys) {

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { toFault } from './classify.ts'
 import { clientErrorHandler, refuseTunnel } from './client-errors.ts'
@@ -31,13 +31,18 @@ declare module 'fastify' {
   }
 }
 
-const plugin: FastifyPluginCallback<EnvelopeOptions> = (app, options, done) => {
+async function plugin(app: FastifyInstance, options: EnvelopeOptions): Promise<void> {
+  if (app.getSchema('Error') !== undefined || app.getSchema('Problem') !== undefined) {
+    throw new Error('envelope: there is a schema Error or Problem already; is the plugin registered twice?')
+  }
+  const { maxUrlLength = 8000 } = options
+  if (!(maxUrlLength > 0)) throw new TypeError('envelope: `maxUrlLength` must be longer than 0')
   app.addSchema(ErrorSchema)
   app.addSchema(ProblemSchema)
   app.setSchemaController({ compilersFactory: { buildSerializer: serializerFactory() } })
   app.addHook('onRoute', documentErrors)
 
-  app.addHook('onRequest', messageCheck(options.maxUrlLength ?? 8_000))
+  app.addHook('onRequest', messageCheck(maxUrlLength))
   app.setErrorHandler(handleError)
   handleNotFound(app)
 
@@ -45,7 +50,6 @@ const plugin: FastifyPluginCallback<EnvelopeOptions> = (app, options, done) => {
   // Node would answer these in its own words; as a request they meet `messageCheck`.
   app.server.on('checkExpectation', app.routing)
   warnWithoutServerOptions(app)
-  done()
 }
 
 function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -36,7 +36,7 @@ declare module 'fastify' {
 }
 
 async function mail(app: FastifyInstance, { from, smtp, files }: MailOptions): Promise<void> {
-  const sender = parseSender(from)
+  const sender = parseSender(from ?? '')
   if (sender === null) throw new Error('mail: from must be like no-reply@example.com or Name <no-reply@example.com>')
   if (smtp && files) throw new Error('mail: smtp and files exclude each other')
   const transport = smtp ? smtpTransport(smtp) : files && folderTransport(files)

@@ -19,6 +19,9 @@ export interface Argon2Options {
 
 /** Argon2id (RFC 9106) as PHC strings, on libuv's thread pool. */
 export function argon2Hasher({ memoryKiB = 19_456, timeCost = 2, parallelism = 1 }: Argon2Options): PasswordHasher {
+  // RFC 9106 §3.1
+  if (!Number.isSafeInteger(memoryKiB) || memoryKiB < 8 * parallelism)
+    throw new Error('passwords: memoryKiB must be an integer ≥ 8 × parallelism')
   const parameters = { memoryCost: memoryKiB, timeCost, parallelism }
   return {
     hash: (plain) => hash(plain, { ...parameters, type: argon2id }),

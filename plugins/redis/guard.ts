@@ -87,6 +87,7 @@ const MAX_FLUSH_ROUNDS = 50
  */
 export function guard<C extends GuardedClient = Redis>(client: C, options: GuardOptions<C> = {}): Guard<C> {
   const { deadlineMs = 100, maxFailures = 5, probe = probeByWrite } = options
+  if (!(deadlineMs > 0)) throw new Error('redis: the deadline of a command must be longer than 0 ms')
   const probeMs = Math.min(options.probeMs ?? 250, 500)
   const inTime = withDeadline(deadlineMs)
   const flushInTime = withDeadline(10 * deadlineMs)

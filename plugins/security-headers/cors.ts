@@ -89,6 +89,7 @@ export function addCors(app: FastifyInstance, options: CorsOptions): void {
 }
 
 function requireOrigins(origins: readonly string[], credentials: boolean): void {
+  if (!Array.isArray(origins)) throw new TypeError('cors: `origins` must be a list')
   if (origins.includes('*') && (credentials || origins.length > 1)) {
     throw new TypeError("cors: origin '*' stands alone and goes without credentials; list the origins instead")
   }

@@ -1,10 +1,4 @@
-import type {
-  FastifyPluginCallback,
-  FastifyReply,
-  FastifyRequest,
-  FastifySchema,
-  preValidationHookHandler
-} from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, preValidationHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { validatorFactory } from './compiler.ts'
 import { MalformedUrl, UnexpectedBody, UnsupportedEncoding, UnsupportedMediaType } from './errors.ts'
@@ -24,8 +18,10 @@ export interface ValidationOptions {
 
 const jsonInUtf8 = /^application\/json[\t ]*(?:;[\t ]*charset=("?)utf-8\1[\t ]*)?$/i
 
-const plugin: FastifyPluginCallback<ValidationOptions> = (app, options, done) => {
+async function plugin(app: FastifyInstance, options: ValidationOptions): Promise<void> {
   const { maxDepth = 32 } = options
+  if (!Number.isSafeInteger(maxDepth) || maxDepth < 1)
+    throw new TypeError('validation: `maxDepth` must be an integer ≥ 1')
 
   app.setSchemaController({
     compilersFactory: { buildValidator: validatorFactory({ ...formats, ...options.formats }) }
@@ -49,7 +45,6 @@ const plugin: FastifyPluginCallback<ValidationOptions> = (app, options, done) =>
     const isNothing = body.length === 0 && admitsNothing(request.routeOptions.schema)
     parsed(null, isNothing ? undefined : parseJson(body, maxDepth))
   })
-  done()
 }
 
 /** Its body may be `null`, or it describes the request and no body in it. */

@@ -1,5 +1,5 @@
 import { migrateUp } from '../../db/migrate.ts'
-import { insertTier } from '../../db/tiers.ts'
+import { findTier, insertTier } from '../../db/tiers.ts'
 import { appRole, openMigrationDatabase } from '../../src/database.ts'
 import { cleanUp } from '../../src/jobs/cleanup.ts'
 import { UsageError } from '../main.ts'
@@ -60,7 +60,12 @@ export const commands: Record<string, Command> = {
     run: async ({ name = '' }) => {
       if (!/^[a-z][a-z0-9_-]{0,49}$/.test(name))
         throw new UsageError('--name takes a–z, 0–9, "_" and "-", a letter first')
-      const tier = await withApp(({ database }) => database.transaction((trx) => insertTier(trx, name)))
+      const tier = await withApp(({ database }) =>
+        database.transaction(async (trx) => {
+          if (await findTier(trx, name)) throw new Error(`There is a tier ${name} already`)
+          return insertTier(trx, name)
+        })
+      )
       return { data: tier, text: `Tier ${tier.name} created` }
     }
   },

@@ -29,7 +29,9 @@ export async function createApiKey({ username, name, days, scopes }: CreateApiKe
     const { text, ...key } = await database.transaction(async (trx) => {
       if (!(await holdLiveUser(trx, owner.user_id))) throw new Error(`There is no active user ${username}`)
       const fields = { user_id: owner.user_id, name: name ?? null, scopes: wanted }
-      const created = await apiKeys.create(trx, { ...fields, ...(days && { days: Number(days) }) })
+      const created = await apiKeys.create(trx, { ...fields, ...(days && { days: Number(days) }) }).catch((error) => {
+        throw error instanceof RangeError ? new UsageError(`--days: ${error.message}`) : error
+      })
       const made = { name: created.name, scopes: wanted, expires_at: created.expires_at }
       const difference = audit.difference({}, made, ['name', 'scopes', 'expires_at'])
       const details = { user_id: owner.id, made_by: 'command line', ...difference }

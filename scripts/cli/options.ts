@@ -7,7 +7,7 @@ export const options = {
   items: { type: 'string', help: 'add this many items of existing users' },
   email: { type: 'string', help: 'e-mail address' },
   username: { type: 'string', help: '3 to 30 of a–z, 0–9, "_", "." and "-"' },
-  name: { type: 'string', help: 'full name, or the name of the tier' },
+  name: { type: 'string', help: 'name of the person, the tier or the key' },
   'password-stdin': { type: 'boolean', help: 'read the password from standard input instead of asking' },
   admin: { type: 'boolean', help: 'make the user an administrator' },
   days: { type: 'string', help: 'life of the key in days (default API_KEY_DEFAULT_DAYS)' },

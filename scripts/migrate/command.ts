@@ -18,7 +18,8 @@ export const usage = `Usage: npm run migrate -- <command>
   to <name>      go up or down until this migration, or its number, is the last one applied
   status         every migration and when it was applied
   history        what was applied, in order
-  create <name>  write an empty migration`
+  create <name>  write an empty migration
+With --json, status and history print a list of { name, applied_at }.`
 
 export type Print = (line: string) => void
 
@@ -31,8 +32,11 @@ export type WithDatabase = (use: (db: Kysely<Database>, appRole?: string) => Pro
  * @throws UsageError before the database is opened
  */
 export async function runMigrate(args: string[], withDatabase: WithDatabase, print: Print): Promise<void> {
-  const [name, argument, ...rest] = parseArgs({ args, allowPositionals: true }).positionals
+  const { positionals, values } = parseArgs({ args, allowPositionals: true, options: { json: { type: 'boolean' } } })
+  const [name, argument, ...rest] = positionals
   if (rest.length > 0) throw new UsageError('Too many arguments')
+  if (values.json && name !== 'status' && name !== 'history') throw new UsageError('--json is for status and history')
+  const show = (rows: MigrationStatus[]) => print(values.json ? JSON.stringify(rows, null, 2) : table(rows))
   const onProgress = (migration: string, ms: number) => print(`✓ ${migration} (${Math.round(ms)} ms)`)
 
   if (name === 'create') return print(`${await createMigration(required(argument))} written`)
@@ -47,8 +51,8 @@ export async function runMigrate(args: string[], withDatabase: WithDatabase, pri
   if (argument !== undefined) throw new UsageError(`${name} takes no argument`)
   if (name === 'up')
     return withDatabase(async (db, appRole) => print(summary(await migrateUp(db, { onProgress, appRole }))))
-  if (name === 'status') return withDatabase(async (db) => print(table(await migrationStatus(db))))
-  if (name === 'history') return withDatabase(async (db) => print(table(await migrationHistory(db))))
+  if (name === 'status') return withDatabase(async (db) => show(await migrationStatus(db)))
+  if (name === 'history') return withDatabase(async (db) => show(await migrationHistory(db)))
   throw new UsageError(name === undefined ? 'A command is missing' : `Unknown command ${name}`)
 }
 

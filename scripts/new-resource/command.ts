@@ -41,17 +41,29 @@ export async function addResource(root: string, resource: Resource): Promise<str
 /**
  * Takes a resource out again, and returns the files it deleted and changed.
  *
- * @throws when there is none of that name
+ * @throws before anything is removed, when there is none of that name, or other code uses it
  */
 export function removeResource(root: string, names: Names): string[] {
   const files = filesOf(root, names)
   if (files.length === 0) throw new Error(`There is no resource ${names.singular}`)
+  const edited = new Map(edits.map(({ file, remove }) => [file, remove(readFileSync(join(root, file), 'utf8'), names)]))
+  const dependents = dependentsOf(root, names, files, edited)
+  if (dependents.length > 0)
+    throw new Error(
+      `Nothing was removed, these use ${names.plural}:\n${dependents.map((file) => `  ${file}`).join('\n')}`
+    )
   for (const file of files) rmSync(join(root, file), { recursive: true })
-  for (const { file, remove } of edits) {
-    const text = readFileSync(join(root, file), 'utf8')
-    writeFileSync(join(root, file), remove(text, names))
-  }
-  return [...files, ...edits.map(({ file }) => file)]
+  for (const [file, text] of edited) writeFileSync(join(root, file), text)
+  return [...files, ...edited.keys()]
+}
+
+/** Other sources that name the table, the folder or the routes of a resource, once `edited` is written. */
+function dependentsOf(root: string, { plural, path }: Names, own: string[], edited: Map<string, string>): string[] {
+  const use = new RegExp(`['"\`/](${plural}|${path})['"\`/.]|\\b(from|join|into|update|table|references) ${plural}\\b`)
+  return globSync(['db/**/*.ts', 'routes/**/*.ts', 'src/**/*.ts'], { cwd: root })
+    .filter((file) => !own.some((mine) => file.startsWith(mine)))
+    .filter((file) => use.test(edited.get(file) ?? readFileSync(join(root, file), 'utf8')))
+    .sort()
 }
 
 function filesOf(root: string, { path, plural }: Names): string[] {

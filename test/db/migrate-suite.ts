@@ -158,5 +158,7 @@ export function migrateSuite<DB>(t: Test, db: Kysely<DB>): void {
     t.same(await migrateUp(db, { folder }), ['0007_seven', '0008_add_eight'])
     t.same(await migrateDown(db, 2, { folder }), ['0008_add_eight', '0007_seven'])
     await t.rejects(createMigration('Add Eight', folder), { message: /snake_case/ })
+    const build = t.testdir({ '0001_first.js': '' })
+    await t.rejects(createMigration('add_nine', build), { message: /^This is a build/ })
   })
 }

@@ -88,6 +88,9 @@ t.test('an account is created once, with a password that is accepted, and listed
   })
   const missing = cli(['create-api-key', '--username', 'ada', '--scopes', 'fly:moon:all'])
   await t.rejects(missing, { message: 'ada lacks fly:moon:all' })
+  const ageless = cli(['create-api-key', '--username', 'ada', '--days', '99999'])
+  await t.rejects(ageless, { name: 'UsageError', message: '--days: An API key lives for 1 to 365 days' })
+  await t.rejects(cli(['create-tier', '--name', 'pro']), { message: 'There is a tier pro already' })
   t.match(JSON.parse(await cli(['cleanup', '--json'])), { sessions: 0, changes: 0 })
 })
 

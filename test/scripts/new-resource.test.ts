@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { addResource, removeResource } from '../../scripts/new-resource/command.ts'
@@ -49,6 +49,28 @@ t.test('a resource is written and taken out again without a trace, and nothing i
   t.same(read(), before)
   for (const file of own) t.notOk(existsSync(join(folder, file)), file)
   t.throws(() => removeResource(folder, readNames('glossary')), { message: 'There is no resource glossary' })
+})
+
+t.test('a resource that other code uses is not taken out, and the code is named', async (t) => {
+  const { folder, read } = project(t)
+  const uses = {
+    'db/migrations/0043_pages.ts': 'sql`create table pages (glossary_id bigint references glossaries)`',
+    'db/reports.ts': "db.selectFrom('glossaries.id')",
+    'routes/api/v1/pages/index.ts': "import { findGlossary } from '../glossaries/queries.ts'",
+    'src/other.ts': '// Glossaries are books.'
+  }
+  await addResource(folder, resource('glossary'))
+  for (const [file, text] of Object.entries(uses)) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true })
+    writeFileSync(join(folder, file), text)
+  }
+  const before = read()
+  const [migration, query, route] = Object.keys(uses)
+  t.throws(() => removeResource(folder, readNames('glossary')), {
+    message: `Nothing was removed, these use glossaries:\n  ${migration}\n  ${query}\n  ${route}`
+  })
+  t.same(read(), before)
+  t.ok(existsSync(join(folder, 'routes/api/v1/glossaries/index.ts')))
 })
 
 t.test('owners have permissions of their own, which a migration gives and takes', async (t) => {

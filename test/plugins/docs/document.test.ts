@@ -49,6 +49,32 @@ t.test('a schema with an $id is a component wherever it stands', async (t) => {
   t.notMatch(JSON.stringify(paths), 'allOf')
 })
 
+t.test(
+  'a parameter of the query with a default may be left out, and what answers 304 takes If-None-Match',
+  async (t) => {
+    const { paths, components } = await documentOf((app) => {
+      const querystring = {
+        type: 'object',
+        required: ['page', 'q'],
+        properties: { page: { type: 'integer', default: 1 }, q: { type: 'string' } }
+      }
+      app.get(
+        '/notes',
+        { schema: { querystring, response: { 304: { type: 'null', description: 'Same' } } } },
+        async () => ''
+      )
+      app.get('/other', { schema: { querystring } }, async () => '')
+    })
+    t.match(paths['/notes']?.get?.parameters, [
+      { name: 'page', required: false },
+      { name: 'q', required: true },
+      { $ref: '#/components/parameters/IfNoneMatch' }
+    ])
+    t.equal(paths['/other']?.get?.parameters?.length, 2)
+    t.match(components.parameters, { IfNoneMatch: { name: 'if-none-match', in: 'header', required: false } })
+  }
+)
+
 t.test('two different schemas with one $id stop the start and are named', async (t) => {
   const other = { $id: 'Note', type: 'object', properties: { text: { type: 'integer' } } }
   const app = documentOf((app) => {
