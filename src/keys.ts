@@ -26,10 +26,20 @@ export const generateAppKey = () => `${newKid()}:${randomBytes(32).toString('bas
 /** A kid that tells when its key was made. */
 export const newKid = () => `${new Date().toISOString().slice(0, 10)}-${randomBytes(3).toString('hex')}`
 
-/** Whether a secret is a placeholder, or too uniform to be random. */
+/** Whether a secret is a placeholder, or too uniform to be random: few characters, a sequence, or a part that repeats. */
 export function isGuessable(secret: string | Buffer): boolean {
-  const text = Buffer.from(secret).toString('latin1')
-  return new Set(text).size < 12 || /change.?(me|this)|password|secret|example|default/i.test(text)
+  const bytes = Buffer.from(secret)
+  const text = bytes.toString('latin1')
+  const neighbours = bytes.filter((byte, index) => Math.abs(byte - (bytes[index - 1] ?? -2)) <= 1).length
+  const isSequence = 2 * neighbours > bytes.length
+  const doubled = text + text
+  const isRepetition = doubled.indexOf(text, 1) < text.length
+  return (
+    new Set(text).size < 12 ||
+    isSequence ||
+    isRepetition ||
+    /change.?(me|this)|password|secret|example|default/i.test(text)
+  )
 }
 
 /** Keys for one purpose (HKDF-SHA256, RFC 5869): a key leaked from one purpose says nothing about another. */

@@ -118,8 +118,15 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
       const access = readAccess(route, declared, permissions, byKey !== undefined)
       const guard = (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) =>
         identify(request, access, done)
+      // Who sends the body slowly may by its end have lost what they had at the headers.
+      const guardAgain = (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) => {
+        if (request.principal === null || recallFor(request, access) === request.principal) return done()
+        request.principal = null
+        identify(request, access, done)
+      }
       route.config = { ...route.config, [routeAccess]: access }
       route.onRequest = [guard, ...[route.onRequest ?? []].flat()]
+      if (!isRead(route)) route.preValidation = [guardAgain, ...[route.preValidation ?? []].flat()]
       document(route, access)
     }
   })
@@ -134,6 +141,8 @@ async function auth(app: FastifyInstance, options: AuthOptions): Promise<void> {
     )
   })
 }
+
+const isRead = ({ method }: RouteOptions) => [method].flat().every((name) => name === 'GET' || name === 'HEAD')
 
 export const authPlugin = fp(auth, {
   name: 'auth',

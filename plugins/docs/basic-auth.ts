@@ -7,7 +7,7 @@ import { DocsUnauthorized } from './errors.ts'
 export type CheckCredentials = (username: string, password: string, request: FastifyRequest) => Promise<boolean>
 
 const REMEMBERED = 100
-const REMEMBER_MS = 60_000
+const REMEMBER_MS = 10_000
 
 /**
  * A hook that lets a request pass with HTTP Basic credentials (RFC 7617) which `check` accepts, and throws
@@ -27,7 +27,7 @@ export function basicAuth(check: CheckCredentials, now: () => number): preHandle
 
 /**
  * A page brings ten requests with the same credentials: one password hash serves them all, also those in flight.
- * A yes is kept for a minute under a keyed hash, so no password stays in memory; a no is not kept.
+ * A yes is kept for ten seconds under a keyed hash, so no password stays in memory; a no is not kept.
  */
 function remember(check: CheckCredentials, now: () => number): CheckCredentials {
   const secret = randomBytes(32)

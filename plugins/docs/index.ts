@@ -33,7 +33,7 @@ export interface DocsOptions {
   tokenUrl?: string
   /** Further settings of Swagger UI. Default none. */
   ui?: FastifySwaggerUiConfigOptions
-  /** Clock in ms for the minute that accepted credentials are remembered. Default `performance.now`. */
+  /** Clock in ms for the ten seconds that accepted credentials are remembered. Default `performance.now`. */
   now?: () => number
 }
 

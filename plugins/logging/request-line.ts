@@ -36,8 +36,10 @@ export function jsonRequestLine(base: object, write: (line: string) => void): Wr
     const head = `{"level":"${level}"${timestamp()},${bindings},"request_id":"${request_id}","method":"${method}","path":"${path}"`
     const outcome = line.aborted ? ',"aborted":true' : `,"status":${status}`
     const agent = user_agent === undefined ? '' : `,"user_agent":"${inner(user_agent)}"`
+    // A trusted proxy may hand on what a client has written.
+    const address = /^[\d.:a-f]*$/.test(ip) ? ip : inner(ip)
     const message = messageOf({ method, path, duration_ms, ...(line.aborted && { aborted: true }) })
-    write(`${head}${outcome},"duration_ms":${duration_ms},"ip":"${ip}"${agent},"msg":"${message}"}\n`)
+    write(`${head}${outcome},"duration_ms":${duration_ms},"ip":"${address}"${agent},"msg":"${message}"}\n`)
   }
 }
 

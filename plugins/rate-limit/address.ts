@@ -1,13 +1,17 @@
-import { isIPv6 } from 'node:net'
+import { isIP, isIPv4, isIPv6 } from 'node:net'
 
 /**
  * What an address counts as: an IPv4 address as itself, also when it comes mapped into IPv6; an IPv6 address as its /64,
- * which is what one customer gets, so that nobody has more than one quota.
+ * which is what one customer gets, so that nobody has more than one quota. A port does not count, and whatever a proxy has
+ * written that is no address is one client.
  */
 export function addressKey(ip: string | undefined): string {
   if (ip === undefined) return 'unknown'
-  // A proxy may have written anything: the key stays short.
-  if (!ip.includes(':') || !isIPv6(ip)) return ip.slice(0, 45).toLowerCase()
+  if (isIPv4(ip)) return ip
+  if (!isIPv6(ip)) {
+    const [, address] = /^\[([^\]]+)\](?::\d+)?$/.exec(ip) ?? /^([\d.]+):\d+$/.exec(ip) ?? []
+    return address !== undefined && isIP(address) ? addressKey(address) : 'unknown'
+  }
   const groups = groupsOf(ip.split('%', 1)[0] ?? '')
   const isMapped = groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0)
   if (isMapped) return [groups[6], groups[7]].flatMap((group = 0) => [group >> 8, group & 255]).join('.')

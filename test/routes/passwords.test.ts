@@ -104,6 +104,17 @@ t.test('a hash made with other parameters is replaced when its owner signs in', 
   t.equal(await hashOf(user.username), renewed, 'once')
 })
 
+t.test('of several sign-ins at once that find a weaker hash, each succeeds', async (t) => {
+  const user = await signUp(app)
+  const weaker = await hash(user.password, { memoryCost: 32, timeCost: 1, parallelism: 1, type: argon2id })
+  await app.db.updateTable('users').set({ password_hash: weaker }).where('username', '=', user.username).execute()
+  const answers = await Promise.all(Array.from({ length: 4 }, () => login(user.email, user.password)))
+  t.same(
+    answers.map(({ statusCode }) => statusCode),
+    [200, 200, 200, 200]
+  )
+})
+
 t.test('a right password is enough while the queue for hashes is full, and gets its better hash', async (t) => {
   // Slow enough to be seen at work.
   const cost = { memoryCost: 8192, timeCost: 10, parallelism: 1 }

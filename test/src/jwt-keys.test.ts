@@ -58,6 +58,8 @@ t.test('A20: production refuses keys that are absent, weak, placeholders or for 
     [{ JWT_SECRET: 'change-me-change-me-0123456789-abcdef' }, /^JWT_SECRET is too simple/],
     [{ JWT_SECRET: 'my-super-secret-key-with-many-letters' }, /^JWT_SECRET is too simple/],
     [{ JWT_SECRET: '0'.repeat(64) }, /^JWT_SECRET is too simple/],
+    [{ JWT_SECRET: 'abcdefghijklmnopqrstuvwxyz012345' }, /^JWT_SECRET is too simple/],
+    [{ JWT_SECRET: 'k3J9x2Lm8Qw7Zr5T'.repeat(3) }, /^JWT_SECRET is too simple/],
     [{ JWT_KEYS: `${hs},${hs256(Buffer.alloc(32))}` }, /^JWT_KEYS is too simple/],
     [{ JWT_KEYS: hs256(Buffer.alloc(31, 'abcdefghijklmnopqrstuvwxyz')) }, /^JWT_KEYS key 1: .*32 bytes/],
     [{ JWT_SECRET: 'k3J9x2Lm8Qw7Zr5Tn4Vb6Yc1Hd0Gf-_A', APP_KEYS: `k1:${'A'.repeat(43)}` }, /^APP_KEYS is too simple/]

@@ -66,13 +66,13 @@ t.test('the scheme is case-insensitive and names may be UTF-8', async (t) => {
   t.same(seen, ['zoë/pässword'])
 })
 
-t.test('a page of ten requests costs one check, and a minute later another', async (t) => {
+t.test('a page of ten requests costs one check, and ten seconds later another', async (t) => {
   const { options, seen, tick } = guard()
   const app = await sampleApp(options)
   const load = () => Promise.all(Array.from({ length: 10 }, () => app.inject({ url: '/openapi.json', headers: ADA })))
 
   t.same(new Set((await load()).map((response) => response.statusCode)), new Set([200]))
-  tick(59_999)
+  tick(9_999)
   await load()
   t.equal(seen.length, 1)
 

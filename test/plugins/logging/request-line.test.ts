@@ -172,6 +172,21 @@ t.test('no header, path or message can forge a line or carry a control character
   t.match(JSON.parse(raw[1] ?? ''), { user_agent: 'x\t\u009b31m\u0085' }, 'and nothing is lost')
 })
 
+t.test('an address that a trusted proxy hands on forges no line either (V14)', async (t) => {
+  const { raw, writeRequest } = lineWriter()
+  const ip = '9.9.9.9","level":"fatal","x":"\u001b[2J'
+  writeRequest('info', { request_id: 'a', method: 'GET', path: '/', status: 200, duration_ms: 1, ip })
+  t.match(JSON.parse(raw[0] ?? ''), { level: 'info', ip })
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
+  t.notMatch(raw[0], /\u001b/)
+})
+
+function lineWriter() {
+  const raw: string[] = []
+  const destination = { write: (line: string) => raw.push(line) }
+  return { raw, ...createLogger({ name: 'shop', module: 'server', destination }) }
+}
+
 function connectTo(app: FastifyInstance): Socket {
   // Listening on TCP, so the address is not a pipe's.
   const { port } = app.server.address() as AddressInfo

@@ -159,7 +159,12 @@ t.test('P14: an address counts in one way, however it is spelt, and an IPv6 addr
     ['::1', '0:0:0:0::'],
     ['1::', '1:0:0:0::'],
     [undefined, 'unknown'],
-    ['x'.repeat(500), 'x'.repeat(45)]
+    ['192.0.2.1:65535', '192.0.2.1'],
+    ['[2001:db8:1:2::1]:443', '2001:db8:1:2::'],
+    ['[2001:db8:1:2::1]', '2001:db8:1:2::'],
+    ['[[::1]]', 'unknown'],
+    ['192.0.2.999:80', 'unknown'],
+    ['x'.repeat(500), 'unknown']
   ]
   for (const [ip, key] of cases) t.equal(addressKey(ip), key, String(ip))
   t.end()

@@ -12,10 +12,20 @@ import { AccountInactive, EmailNotVerified, InvalidCredentials } from './errors.
  *
  * @throws InvalidCredentials | AccountInactive | EmailNotVerified | LockedOut | PasswordsBusy
  */
-export async function signIn(
+export async function signIn(app: FastifyInstance, request: FastifyRequest, credentials: Credentials) {
+  // Of two at once, the first may have put a better hash in the place of the one that the second has verified.
+  const signedIn = (await attempt(app, request, credentials)) ?? (await attempt(app, request, credentials))
+  if (signedIn === undefined) throw new InvalidCredentials()
+  return signedIn
+}
+
+type Credentials = SignInRules & { identifier: string; password: string }
+
+/** `undefined`: the hash changed, or the account was closed, while the password was being proven. */
+async function attempt(
   app: FastifyInstance,
   request: FastifyRequest,
-  { identifier, password, requireVerifiedEmail }: SignInRules & { identifier: string; password: string }
+  { identifier, password, requireVerifiedEmail }: Credentials
 ) {
   const proven = await app.lockout.attempt(request, normalizeIdentifier(identifier), async () => {
     const found = await findUserByIdentifier(app.db, identifier)
@@ -34,8 +44,7 @@ export async function signIn(
   // Nothing was waited for since the verification ended, so its place in the queue for hashes is still free.
   const upgraded = rehash ? await app.passwords.hash(password) : password_hash
   const session = await app.database.transaction(async (trx: Transaction<Database>) => {
-    // The password may have changed, or the account may have been closed, while it was being hashed.
-    if (!(await confirmPassword(trx, user_id, password_hash, upgraded))) throw new InvalidCredentials()
+    if (!(await confirmPassword(trx, user_id, password_hash, upgraded))) return undefined
     const created = await app.sessions.create(trx, { user_id, ...client(request) })
     const about = { actor_id: user.id, target_type: 'session', request }
     await app.audit.record(trx, { action: 'sign_in.succeeded', target_id: created.id, ...about })
@@ -44,6 +53,7 @@ export async function signIn(
     }
     return created
   })
+  if (session === undefined) return undefined
   const { token, expiresIn } = app.accessTokens.sign({ sub: user.id, sid: session.id })
   return { user, refreshToken: session.refreshToken, tokens: bearer(token, expiresIn) }
 }

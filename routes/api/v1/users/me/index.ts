@@ -50,10 +50,12 @@ const me: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
           await lockUser(trx, caller.id)
           return readMe(trx, request)
         })
+        // Not the name that the caller had when the request began.
+        const before = changes.username === undefined ? undefined : await lockUser(trx, caller.id)
         await updateMe(trx, caller, changes)
-        if (changes.username !== undefined) dropPosts(app, trx, caller.username)
+        if (before !== undefined) dropPosts(app, trx, before.username)
         await app.changes.record(trx, 'user', caller.id)
-        const details = app.audit.difference({ username: caller.username }, changes, ['username'])
+        const details = app.audit.difference(before ?? {}, changes, ['username'])
         return { status: 200, body: success('Account updated', await findMe(trx, caller)), details }
       })
       return body
