@@ -43,5 +43,7 @@ const selectRules = compiled(
   { shortRead: true }
 )
 
-/** A path as the OpenAPI document spells it (`/todos/{todo_id}`), as the router does (`/todos/:todo_id`). */
+/** A path as the OpenAPI document spells it: `/todos/{todo_id}`. */
+export const documentPath = (path: string) => path.replaceAll(/:(\w+)/g, '{$1}')
+/** The same as the router does: `/todos/:todo_id`. */
 export const routeTemplate = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1')

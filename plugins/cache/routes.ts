@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
 import type { Entries, Opened, Result } from './entries.ts'
 import type { Payload } from './entry.ts'
 import { isRead, type PolicyOptions, type ReadPolicy, readPolicy, writePolicy } from './policy.ts'
@@ -53,8 +53,18 @@ function cacheRead(route: RouteOptions, policy: ReadPolicy, options: RoutesOptio
     done(null, payload)
   }
 
+  if (route.schema !== undefined) route.schema = documented(route.schema)
   route.preHandler = [...[route.preHandler ?? []].flat(), lookUp]
   route.onSend = [keep, ...[route.onSend ?? []].flat()]
+}
+
+const xCache = { type: 'string', enum: ['HIT', 'MISS', 'STALE', 'BYPASS'], description: 'Where the answer comes from' }
+
+function documented(schema: FastifySchema): FastifySchema {
+  const response = schema.response as Record<string, { headers?: object }> | undefined
+  if (response?.[200] === undefined) return schema
+  const answer = { ...response[200], headers: { 'X-Cache': xCache, ...response[200].headers } }
+  return { ...schema, response: { ...response, 200: answer } }
 }
 
 type Done = (error: Error | null, payload: unknown) => void

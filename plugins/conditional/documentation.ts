@@ -2,6 +2,12 @@ import type { RouteOptions } from 'fastify'
 
 const etag = { type: 'string', description: 'Strong entity tag of this state of the resource' }
 
+const notModified = {
+  type: 'null',
+  description: 'Not modified since the state that `If-None-Match` names',
+  headers: { ETag: etag }
+}
+
 const ifMatch = {
   type: 'string',
   description: 'ETag of the state that the change is meant for; another state is left alone (412)',
@@ -20,7 +26,7 @@ export function documentConditions(route: RouteOptions, hasErrorSchemas: boolean
   )
   const isRead = route.method === 'GET' || route.method === 'HEAD'
   const added = {
-    ...(isRead && { 304: { type: 'null', description: 'Not modified since the state that `If-None-Match` names' } }),
+    ...(isRead && { 304: notModified }),
     ...(hasErrorSchemas && config.ifMatch !== undefined && { 412: refusal('The resource has changed meanwhile') }),
     ...(hasErrorSchemas && config.ifMatch === 'required' && { 428: refusal('The header If-Match is missing') })
   }

@@ -6,9 +6,11 @@ export const bodyTag = (body: string): string => `"${hash('sha256', body, 'base6
 /** The entity tag of a row's representation by one schema. */
 export const rowTag = (version: number, schemaHash: string): string => `"${version}-${schemaHash}"`
 
-/** Short name of a schema: another schema makes another body of the same row. */
-export const hashSchema = (schema: unknown): string =>
-  hash('sha256', JSON.stringify(schema) ?? '', 'base64url').slice(0, 8)
+/** Short name of a schema: another schema makes another body of the same row, other headers do not. */
+export function hashSchema(schema: unknown): string {
+  const { headers: _, ...body } = Object(schema)
+  return hash('sha256', JSON.stringify(body), 'base64url').slice(0, 8)
+}
 
 /** Whether `If-None-Match` names the tag, by weak comparison (RFC 9110 §13.1.2). */
 export function namesTag(ifNoneMatch: string, tag: string): boolean {

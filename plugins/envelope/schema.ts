@@ -11,6 +11,10 @@ export function envelope<T extends TSchema>(data: T) {
   })
 }
 
+/** The same for a 201, whose `Location` names what was made (RFC 9110 §15.3.2). */
+export const created = <T extends TSchema>(data: T) =>
+  Object.assign(envelope(data), { headers: { Location: { type: 'string', description: 'Where it is from now on' } } })
+
 const pageMembers = {
   total_count: Type.Integer({ minimum: 0, description: 'Items on all pages together' }),
   is_total_exact: Type.Boolean({

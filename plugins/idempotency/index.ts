@@ -113,10 +113,22 @@ function documented({ schema }: RouteOptions, isRequired: boolean, hasErrorSchem
     }
   }
   if (!hasErrorSchemas || !schema?.response) return withHeader
-  const answers = { 409: errorResponse('The first request with this key is still running'), 422: errorResponse(reused) }
-  return { ...withHeader, response: { ...answers, ...schema.response } }
+  const running = {
+    ...errorResponse('The first request with this key is still running'),
+    headers: { 'Retry-After': retry }
+  }
+  const own = Object.entries(schema.response as Record<string, { headers?: object }>).map(([status, answer]) => [
+    status,
+    status.startsWith('2') ? { ...answer, headers: { 'Idempotency-Replayed': replayed, ...answer.headers } } : answer
+  ])
+  return { ...withHeader, response: { 409: running, 422: errorResponse(reused), ...Object.fromEntries(own) } }
 }
 
+const retry = { type: 'string', description: 'Seconds after which to ask again' }
+const replayed = {
+  type: 'string',
+  description: '`true` when this is the answer to an earlier request with the same key'
+}
 const reused = 'The key was used with another request'
 
 const header = {

@@ -21,6 +21,8 @@ export const usage = `Usage: npm run migrate -- <command>
   create <name>  write an empty migration
 With --json, status and history print a list of { name, applied_at }.`
 
+const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
+
 export type Print = (line: string) => void
 
 /** Hands the database, and the role that the service connects as, to a command that needs it, and closes it afterwards. */
@@ -32,7 +34,8 @@ export type WithDatabase = (use: (db: Kysely<Database>, appRole?: string) => Pro
  * @throws UsageError before the database is opened
  */
 export async function runMigrate(args: string[], withDatabase: WithDatabase, print: Print): Promise<void> {
-  const { positionals, values } = parseArgs({ args, allowPositionals: true, options: { json: { type: 'boolean' } } })
+  const { positionals, values } = parseArgs({ args, allowPositionals: true, options })
+  if (values.help) return print(usage)
   const [name, argument, ...rest] = positionals
   if (rest.length > 0) throw new UsageError('Too many arguments')
   if (values.json && name !== 'status' && name !== 'history') throw new UsageError('--json is for status and history')

@@ -12,7 +12,7 @@ import type { Kysely } from 'kysely'
 import type { Database } from '../../../../db/types.ts'
 import { absentOrChanged } from '../../../../plugins/conditional/errors.ts'
 import { NotFound } from '../../../../plugins/envelope/errors.ts'
-import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
+import { created, envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
 import { columns, list${types}, ${variables} } from './queries.ts'
 import { ${type}, ${type}Create, ${type}Params, ${type}Update } from './schema.ts'
 
@@ -45,7 +45,7 @@ const routes: FastifyPluginAsyncTypebox<${types}Options> = async (app, { perMinu
         summary: 'Create: ${words}',
         description: 'The caller becomes the owner.',
         body: ${type}Create,
-        response: { 201: envelope(${type}) }
+        response: { 201: created(${type}) }
       }
     },
     async (request, reply) => {

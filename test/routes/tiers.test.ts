@@ -91,6 +91,13 @@ t.test('paths are spelt as in the document, and a rule without a method is for a
   t.same(await statuses(() => user.as.get(url), 1), [404])
   t.same(await statuses(() => user.as.delete(url), 2), [404, 429])
   t.equal((await user.as.get('/todos')).statusCode, 200, 'other paths are none of it')
+
+  const again = await limit(tier, { path: '/api/v1/todos/:todo_id', limit: 5, period: 60 })
+  t.equal(again.statusCode, 409, 'another spelling is the same route')
+  const item = (await limit(tier, { path: '/api/v1/items/:item_id', limit: 5, period: 60 })).json().data
+  t.equal(item.path, '/api/v1/items/{item_id}')
+  const changed = await admin.as.patch(`/tiers/${tier}/rate-limits/${item.id}`, { path: '/api/v1/todos/:todo_id' })
+  t.equal(changed.statusCode, 409)
 })
 
 t.test('rules that would never act, doubles and senseless figures are refused', async (t) => {

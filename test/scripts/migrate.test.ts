@@ -38,6 +38,13 @@ t.test('migrations go up and down to nothing, and the command says what it did',
   t.same(await migrate('history', '--json'), ['[]'])
 })
 
+t.test('help needs no database', async (t) => {
+  let printed = ''
+  const unused: WithDatabase = async () => void t.fail('opened a database')
+  await runMigrate(['--help'], unused, (line) => (printed += line))
+  t.match(printed, /^Usage: npm run migrate/)
+})
+
 t.test('wrong usage is refused before a database is opened', async (t) => {
   const unused: WithDatabase = async () => void t.fail('opened a database')
   const cases = [

@@ -4,7 +4,7 @@ import { holdLiveUser } from '../../../../db/users.ts'
 import type { IssuedKey } from '../../../../plugins/api-keys/index.ts'
 import { PermissionDenied } from '../../../../plugins/auth/errors.ts'
 import { NotFound, Unauthorized } from '../../../../plugins/envelope/errors.ts'
-import { envelope, errors, success } from '../../../../plugins/envelope/schema.ts'
+import { created, envelope, errors, success } from '../../../../plugins/envelope/schema.ts'
 import { ApiKey, ApiKeyCreate, ApiKeyParams, ApiKeyRotate, ApiKeyUpdate, NewApiKey } from './schema.ts'
 
 export interface ApiKeyRouteOptions {
@@ -25,7 +25,7 @@ const apiKeys: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async (app, { api
         description:
           'The key is in this answer only. Its scopes are permissions of the caller, by default all of them; it can never do more than its owner. While the owner is deactivated it is refused; deleting them ends it for good.',
         body: ApiKeyCreate(apiKeyMaxDays),
-        response: { 201: envelope(NewApiKey), ...errors(403, 409) }
+        response: { 201: created(NewApiKey), ...errors(403, 409) }
       }
     },
     async (request, reply) => {

@@ -3,7 +3,7 @@ import type { DefaultRoleOptions } from '../../../../db/roles.ts'
 import type { DefaultTierOptions } from '../../../../db/tiers.ts'
 import { insertUser, normalizeEmail, normalizeUsername } from '../../../../db/users.ts'
 import { invalid } from '../../../../plugins/envelope/errors.ts'
-import { envelope, errors, success } from '../../../../plugins/envelope/schema.ts'
+import { created, errors, success } from '../../../../plugins/envelope/schema.ts'
 import { User } from '../users/schema.ts'
 import { Registration } from './schema.ts'
 
@@ -24,7 +24,7 @@ const registration: FastifyPluginAsyncTypebox<DefaultRoleOptions & DefaultTierOp
         description:
           'Creates an account and mails a link that verifies its address. A taken e-mail address or username is answered with 409 and names the field.',
         body: Registration,
-        response: { 201: envelope(User), ...errors(409) }
+        response: { 201: created(User), ...errors(409) }
       }
     },
     async (request, reply) => {

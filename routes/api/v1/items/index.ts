@@ -6,7 +6,15 @@ import { containing } from '../../../../db/search.ts'
 import type { Database } from '../../../../db/types.ts'
 import type { Principal } from '../../../../plugins/auth/index.ts'
 import { NotFound } from '../../../../plugins/envelope/errors.ts'
-import { envelope, errors, listEnvelope, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
+import {
+  created,
+  envelope,
+  errors,
+  listEnvelope,
+  page,
+  pageEnvelope,
+  success
+} from '../../../../plugins/envelope/schema.ts'
 import {
   columns,
   findItem,
@@ -107,7 +115,7 @@ const routes: FastifyPluginAsyncTypebox<ItemOptions> = async (app, { cursors, pe
         summary: 'Create an item',
         description: 'A draft, unless it is to be active at once.',
         body: ItemCreate,
-        response: { 201: envelope(Item) }
+        response: { 201: created(Item) }
       }
     },
     async (request, reply) => {

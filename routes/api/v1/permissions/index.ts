@@ -4,7 +4,15 @@ import { lackedBy } from '../../../../db/rights.ts'
 import { denyMissing } from '../../../../plugins/auth/errors.ts'
 import { PreconditionFailed } from '../../../../plugins/conditional/errors.ts'
 import { Conflict, NotFound } from '../../../../plugins/envelope/errors.ts'
-import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
+import {
+  created,
+  envelope,
+  errors,
+  PageQuery,
+  page,
+  pageEnvelope,
+  success
+} from '../../../../plugins/envelope/schema.ts'
 import {
   deletePermission,
   findPermission,
@@ -43,7 +51,7 @@ const permissions: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Create a permission',
         description: 'Adds a code that roles can grant. Nobody but administrators has it before a role grants it.',
         body: PermissionCreate,
-        response: { 201: envelope(Permission), ...errors(409) }
+        response: { 201: created(Permission), ...errors(409) }
       }
     },
     async (request, reply) => {

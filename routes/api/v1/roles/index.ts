@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ADMIN } from '../../../../db/rights.ts'
 import { denyMissing } from '../../../../plugins/auth/errors.ts'
-import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
+import { created, errors, PageQuery, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
 import { insertRole, listRoles } from './queries.ts'
 import { Role, RoleCreate } from './schema.ts'
 
@@ -32,7 +32,7 @@ const roles: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Create a role',
         description: 'A new role grants nothing yet. Only administrators create roles of administrators.',
         body: RoleCreate,
-        response: { 201: envelope(Role), ...errors(409) }
+        response: { 201: created(Role), ...errors(409) }
       }
     },
     async (request, reply) => {

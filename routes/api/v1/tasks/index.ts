@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { CursorOptions } from '../../../../db/cursors.ts'
 import { NotFound } from '../../../../plugins/envelope/errors.ts'
-import { envelope, errors, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
+import { created, envelope, errors, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
 import all from './all.ts'
 import { columns, findTask, listOwnTasks, tasks } from './queries.ts'
 import { Task, TaskCreate, TaskParams, TaskQuery } from './schema.ts'
@@ -28,7 +28,7 @@ const routes: FastifyPluginAsyncTypebox<CursorOptions> = async (app, { cursors }
         summary: 'Have a task done',
         description: 'It is done in the background; its state is where `Location` points. How often, the tier says.',
         body: TaskCreate,
-        response: { 201: envelope(Task) }
+        response: { 201: created(Task) }
       }
     },
     async (request, reply) => {

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { insertTier } from '../../../../db/tiers.ts'
-import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
+import { created, errors, PageQuery, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
 import { listTiers } from './queries.ts'
 import { Tier, TierFields } from './schema.ts'
 
@@ -31,7 +31,7 @@ const tiers: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Create a tier',
         description: 'A new tier has no rate limits of its own.',
         body: TierFields,
-        response: { 201: envelope(Tier), ...errors(409) }
+        response: { 201: created(Tier), ...errors(409) }
       }
     },
     async (request, reply) => {

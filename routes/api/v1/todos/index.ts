@@ -5,7 +5,7 @@ import { containing } from '../../../../db/search.ts'
 import type { Database } from '../../../../db/types.ts'
 import { absentOrChanged } from '../../../../plugins/conditional/errors.ts'
 import { NotFound } from '../../../../plugins/envelope/errors.ts'
-import { envelope, errors, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
+import { created, envelope, errors, page, pageEnvelope, success } from '../../../../plugins/envelope/schema.ts'
 import { columns, listTodos, todos } from './queries.ts'
 import { Todo, TodoCreate, TodoParams, TodoQuery, TodoUpdate } from './schema.ts'
 
@@ -45,7 +45,7 @@ const routes: FastifyPluginAsyncTypebox<TodoOptions> = async (app, { perMinute }
         summary: 'Create a todo',
         description: 'Adds a todo to the list of the caller.',
         body: TodoCreate,
-        response: { 201: envelope(Todo) }
+        response: { 201: created(Todo) }
       }
     },
     async (request, reply) => {

@@ -4,7 +4,7 @@ import type { DefaultRoleOptions } from '../../../../db/roles.ts'
 import type { DefaultTierOptions } from '../../../../db/tiers.ts'
 import { insertUser, normalizeEmail, normalizeUsername } from '../../../../db/users.ts'
 import { invalid } from '../../../../plugins/envelope/errors.ts'
-import { envelope, errors, page, success } from '../../../../plugins/envelope/schema.ts'
+import { created, errors, page, success } from '../../../../plugins/envelope/schema.ts'
 import { askToVerify, normalizeNames, shownFields } from './account.ts'
 import { userList } from './list.ts'
 import { User, UserCreate, UserList, UserQuery } from './schema.ts'
@@ -52,7 +52,7 @@ const users: FastifyPluginAsyncTypebox<CursorOptions & DefaultRoleOptions & Defa
         description:
           'An account with the role that new users get, and a mail that verifies its address unless `is_verified` says so. A taken e-mail address or username answers 409.',
         body: UserCreate,
-        response: { 201: envelope(User), ...errors(409) }
+        response: { 201: created(User), ...errors(409) }
       }
     },
     async (request, reply) => {

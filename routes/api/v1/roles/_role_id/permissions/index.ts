@@ -6,7 +6,15 @@ import { findRole, lockRole } from '../../../../../../db/roles.ts'
 import type { Database } from '../../../../../../db/types.ts'
 import { denyMissing } from '../../../../../../plugins/auth/errors.ts'
 import { NotFound } from '../../../../../../plugins/envelope/errors.ts'
-import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../../../plugins/envelope/schema.ts'
+import {
+  created,
+  envelope,
+  errors,
+  PageQuery,
+  page,
+  pageEnvelope,
+  success
+} from '../../../../../../plugins/envelope/schema.ts'
 import { Permission, PermissionParams } from '../../../permissions/schema.ts'
 import { PermissionGrant, RoleParams } from '../../schema.ts'
 import { deleteGrant, findGranted, findPermission, insertGrant, listGranted } from './queries.ts'
@@ -45,7 +53,7 @@ const grants: FastifyPluginAsyncTypebox = async (app) => {
         description: 'Acts on the next request of everybody who holds the role. Nobody grants what they lack.',
         params: RoleParams,
         body: PermissionGrant,
-        response: { 201: envelope(Permission), ...errors(404, 409) }
+        response: { 201: created(Permission), ...errors(404, 409) }
       }
     },
     async (request, reply) => {

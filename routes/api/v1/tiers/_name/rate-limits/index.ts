@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { findTier } from '../../../../../../db/tiers.ts'
 import { NotFound } from '../../../../../../plugins/envelope/errors.ts'
-import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../../../plugins/envelope/schema.ts'
+import { created, errors, PageQuery, page, pageEnvelope, success } from '../../../../../../plugins/envelope/schema.ts'
 import { lockTier } from '../../queries.ts'
 import { TierParams, TierRateLimit, TierRateLimitCreate } from '../../schema.ts'
 import { insertRateLimit, listRateLimits } from './queries.ts'
@@ -39,7 +39,7 @@ const rateLimits: FastifyPluginAsyncTypebox = async (app) => {
         description: 'Acts within a second. A second rule for the same path and method answers 409.',
         params: TierParams,
         body: TierRateLimitCreate,
-        response: { 201: envelope(TierRateLimit), ...errors(404, 409) }
+        response: { 201: created(TierRateLimit), ...errors(404, 409) }
       }
     },
     async (request, reply) => {

@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import { pageList } from '../../../../../../db/page-list.ts'
+import { documentPath } from '../../../../../../db/tiers.ts'
 import type { Database, TierRateLimitsTable } from '../../../../../../db/types.ts'
 
 const columns = [
@@ -40,6 +41,10 @@ export function findRateLimit(db: Kysely<Database>, tier: string, id: string) {
   return ofTier(db, tier).where('tier_rate_limits.public_id', '=', id).executeTakeFirst()
 }
 
+/** Stored as the document spells it, whatever spelling came in: one route has one rule. */
+const spelt = <F extends RateLimitFields>(fields: F): F =>
+  fields.path === undefined ? fields : { ...fields, path: documentPath(fields.path) }
+
 export function insertRateLimit(
   trx: Transaction<Database>,
   tier_id: number,
@@ -47,7 +52,7 @@ export function insertRateLimit(
 ) {
   return trx
     .insertInto('tier_rate_limits')
-    .values({ ...fields, tier_id })
+    .values({ ...spelt(fields), tier_id })
     .returning(columns)
     .executeTakeFirstOrThrow()
 }
@@ -66,7 +71,7 @@ export function lockRateLimit(trx: Transaction<Database>, tier_id: number, id: s
 export function updateRateLimit(trx: Transaction<Database>, tier_id: number, id: string, changes: RateLimitFields) {
   return trx
     .updateTable('tier_rate_limits')
-    .set(changes)
+    .set(spelt(changes))
     .where('tier_id', '=', tier_id)
     .where('public_id', '=', id)
     .returning(columns)

@@ -7,7 +7,15 @@ import { lockRole } from '../../../../../../db/roles.ts'
 import type { Database } from '../../../../../../db/types.ts'
 import { denyMissing } from '../../../../../../plugins/auth/errors.ts'
 import { NotFound } from '../../../../../../plugins/envelope/errors.ts'
-import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../../../plugins/envelope/schema.ts'
+import {
+  created,
+  envelope,
+  errors,
+  PageQuery,
+  page,
+  pageEnvelope,
+  success
+} from '../../../../../../plugins/envelope/schema.ts'
 import { Role, RoleParams } from '../../../roles/schema.ts'
 import { lockSubordinate, targetOf } from '../../account.ts'
 import { findUser } from '../../queries.ts'
@@ -47,7 +55,7 @@ const roles: FastifyPluginAsyncTypebox<SignInRules> = async (app, rules) => {
           'Acts on their next request. Nobody gives a role that grants more than they have, or to who has more.',
         params: UserParams,
         body: RoleAssignment,
-        response: { 201: envelope(Role), ...errors(404, 409) }
+        response: { 201: created(Role), ...errors(404, 409) }
       }
     },
     async (request, reply) => {

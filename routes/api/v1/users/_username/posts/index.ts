@@ -7,7 +7,15 @@ import { PermissionDenied } from '../../../../../../plugins/auth/errors.ts'
 import type { Principal } from '../../../../../../plugins/auth/index.ts'
 import { absentOrChanged } from '../../../../../../plugins/conditional/errors.ts'
 import { Forbidden, NotFound } from '../../../../../../plugins/envelope/errors.ts'
-import { envelope, errors, PageQuery, page, pageEnvelope, success } from '../../../../../../plugins/envelope/schema.ts'
+import {
+  created,
+  envelope,
+  errors,
+  PageQuery,
+  page,
+  pageEnvelope,
+  success
+} from '../../../../../../plugins/envelope/schema.ts'
 import { columns, findAuthor, findPost, listPosts, posts } from './queries.ts'
 import { AuthorParams, Deletion, Post, PostCreate, PostParams, PostUpdate } from './schema.ts'
 
@@ -72,7 +80,7 @@ const routes: FastifyPluginAsyncTypebox<PostOptions> = async (app, { perMinute }
         description: 'Under one’s own username only.',
         params: AuthorParams,
         body: PostCreate,
-        response: { 201: envelope(Post) }
+        response: { 201: created(Post) }
       }
     },
     async (request, reply) => {
