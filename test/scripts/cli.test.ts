@@ -108,7 +108,7 @@ t.test('demo users are refused outside local, before anything is opened', async 
   environment(t, {
     ENVIRONMENT: 'production',
     DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
-    JWT_SECRET: 'abcdefghijklmnopqrstuvwxyz0123456789',
+    JWT_SECRET: 'k3J9x2Lm8Qw7Zr5Tn4Vb6Yc1Hd0Gf-_A',
     APP_KEYS: generateAppKey()
   })
   await t.rejects(cli(['seed', '--demo']), { message: /^Demo users exist only/ })
