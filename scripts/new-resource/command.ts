@@ -62,9 +62,11 @@ function dependentsOf(root: string, { plural, path }: Names, own: string[], edit
   const use = new RegExp(`['"\`/](${plural}|${path})['"\`/.]|\\b(from|join|into|update|table|references) ${plural}\\b`)
   return globSync(['db/**/*.ts', 'routes/**/*.ts', 'src/**/*.ts'], { cwd: root })
     .filter((file) => !own.some((mine) => file.startsWith(mine)))
-    .filter((file) => use.test(edited.get(file) ?? readFileSync(join(root, file), 'utf8')))
+    .filter((file) => use.test(withoutComments(edited.get(file) ?? readFileSync(join(root, file), 'utf8'))))
     .sort()
 }
+
+const withoutComments = (source: string) => source.replaceAll(/^\s*(\/\/|\/?\*).*$/gm, '')
 
 function filesOf(root: string, { path, plural }: Names): string[] {
   const migrations = globSync(`db/migrations/[0-9][0-9][0-9][0-9]_${plural}.ts`, { cwd: root })

@@ -57,7 +57,7 @@ t.test('a resource that other code uses is not taken out, and the code is named'
     'db/migrations/0043_pages.ts': 'sql`create table pages (glossary_id bigint references glossaries)`',
     'db/reports.ts': "db.selectFrom('glossaries.id')",
     'routes/api/v1/pages/index.ts': "import { findGlossary } from '../glossaries/queries.ts'",
-    'src/other.ts': '// Glossaries are books.'
+    'src/other.ts': "/**\n * crud('glossaries')\n */\n// from glossaries"
   }
   await addResource(folder, resource('glossary'))
   for (const [file, text] of Object.entries(uses)) {
