@@ -34,6 +34,8 @@ export interface AccessTokens {
   verify(token: string): Claims
   /** The claims of a token that verified before and has not expired; `undefined` for any other, which costs nothing. */
   recall(token: string): Claims | undefined
+  /** Whether claims that verified before have not expired since. */
+  isCurrent(claims: Claims): boolean
   /** For signing out: the claims of a token of ours that may have expired. @throws AccessTokenInvalid */
   verifyIgnoringExpiry(token: string): Claims
   /** The error for a token that verified and yet is no longer good, because its session has ended for example. */
@@ -59,6 +61,7 @@ async function accessTokens(app: FastifyInstance, options: AccessTokensOptions):
   const { signing, byKid } = await bindKeys(app, keys, { issuer, audience, ttlSeconds })
   // `max` would reserve its whole space at the start.
   const verified = new LRUCache<string, Claims>({ maxSize: cacheSize, sizeCalculation: () => 1 })
+  const isCurrent = ({ exp }: Claims) => exp * 1000 > now()
   const invalid = (cause?: unknown) => new AccessTokenInvalid(realm, { cause })
   const forged = (cause: unknown) => new AccessTokenInvalid(realm, { cause, isForged: true })
 
@@ -90,7 +93,7 @@ async function accessTokens(app: FastifyInstance, options: AccessTokensOptions):
   function verify(token: string): Claims {
     const known = verified.get(token)
     const claims = known ?? read(token)
-    if (claims.exp * 1000 <= now()) {
+    if (!isCurrent(claims)) {
       verified.delete(token)
       throw invalid('expired')
     }
@@ -107,8 +110,9 @@ async function accessTokens(app: FastifyInstance, options: AccessTokensOptions):
     verify,
     recall(token) {
       const claims = verified.get(token)
-      return claims !== undefined && claims.exp * 1000 > now() ? claims : undefined
+      return claims !== undefined && isCurrent(claims) ? claims : undefined
     },
+    isCurrent,
     verifyIgnoringExpiry: read,
     invalid
   })

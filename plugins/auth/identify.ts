@@ -16,16 +16,35 @@ export interface IdentifyOptions {
 
 type Fault = AccessTokenInvalid | ApiKeyInvalid | undefined
 
+/** The claims of this header, so that one request has its token read and looked up once. */
+interface Recalled {
+  authorization: string | undefined
+  claims: Claims
+}
+
+const recalled = Symbol('auth.recalled')
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    [recalled]: Recalled | null
+  }
+}
+
 /** Sets `request.principal`. For a remembered caller there is no promise and no I/O in it. */
-export function createIdentify({ app: { accessTokens }, principals, byKey, onForged }: IdentifyOptions) {
+export function createIdentify({ app, principals, byKey, onForged }: IdentifyOptions) {
+  const { accessTokens } = app
+  app.decorateRequest(recalled, null)
+
   function identify(request: FastifyRequest, access: Access, done: HookHandlerDoneFunction) {
-    const token = bearerToken(request.raw)
-    if (token === undefined) return tryKey(request, access, done, undefined)
-    let claims: Claims
-    try {
-      claims = accessTokens.verify(token)
-    } catch (error) {
-      return tryKey(request, access, done, error as AccessTokenInvalid) // verify() throws nothing else
+    let claims = recallClaims(request)
+    if (claims === undefined) {
+      const token = bearerToken(request.raw)
+      if (token === undefined) return tryKey(request, access, done, undefined)
+      try {
+        claims = accessTokens.verify(token)
+      } catch (error) {
+        return tryKey(request, access, done, error as AccessTokenInvalid) // verify() throws nothing else
+      }
     }
     const known = principals.recall(claims)
     if (known !== undefined) return admit(request, known, access, done)
@@ -36,13 +55,24 @@ export function createIdentify({ app: { accessTokens }, principals, byKey, onFor
   }
 
   /** A key is not looked at: who sends none and no token is anonymous. */
-  function recall({ raw, headers }: FastifyRequest, { isRequired, permission }: Access): Principal | null | undefined {
-    const token = bearerToken(raw)
-    if (token === undefined) return isRequired || headers['x-api-key'] !== undefined ? undefined : null
-    const claims = accessTokens.recall(token)
-    const known = claims && principals.recall(claims)
+  function recall(request: FastifyRequest, { isRequired, permission }: Access): Principal | null | undefined {
+    const { raw } = request
+    let claims = recallClaims(request)
+    if (claims === undefined) {
+      const token = bearerToken(raw)
+      if (token === undefined) return isRequired || raw.headers['x-api-key'] !== undefined ? undefined : null
+      claims = accessTokens.recall(token)
+      if (claims === undefined) return undefined
+      request[recalled] = { authorization: raw.headers.authorization, claims }
+    }
+    const known = principals.recall(claims)
     if (known === undefined || (permission !== undefined && !holds(known, permission))) return undefined
     return known
+  }
+
+  function recallClaims({ [recalled]: known, raw }: FastifyRequest): Claims | undefined {
+    if (known === null || known.authorization !== raw.headers.authorization) return undefined
+    return accessTokens.isCurrent(known.claims) ? known.claims : undefined
   }
 
   /** There is no good token: an API key counts where the route takes one. Never both together, whatever each may do. */

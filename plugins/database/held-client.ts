@@ -5,6 +5,7 @@ import { CommittingQuery } from './committing-query.ts'
 import { acquireError, isConnectionLost, statementError } from './connection-errors.ts'
 import { isStaleStatement } from './errors.ts'
 import type { Scope, Scopes } from './executor.ts'
+import { runQuery } from './named-query.ts'
 import type { Statements } from './statements.ts'
 
 /** What the client waits longer than the server, so that the server's own error comes first when it can. */
@@ -42,7 +43,7 @@ function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: Pool
     const startedAt = performance.now()
     try {
       if (last !== undefined) return await commitWith(last)
-      return await client.query(statements.toQuery(sql, parameters))
+      return await run(statements.toQuery(sql, parameters))
     } catch (thrown) {
       // node-postgres rejects with errors only.
       const error = thrown as Error
@@ -56,6 +57,12 @@ function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: Pool
       if (last !== undefined) echo?.(last.sql, startedAt)
       echo?.(sql, startedAt)
     }
+  }
+
+  function run(config: pg.QueryConfig): Promise<pg.QueryResult> {
+    return new Promise((resolve, reject) => {
+      runQuery(client, config, (error, result) => (error === null ? resolve(result) : reject(error)))
+    })
   }
 
   function commitWith({ sql, parameters }: CompiledQuery): Promise<{ command: string; rows: [] }> {

@@ -5,6 +5,7 @@ import { acquireError, isConnectionLost, statementError } from './connection-err
 import { isStaleStatement } from './errors.ts'
 import type { RunSingle } from './executor.ts'
 import { kyselyPool, type PoolParts } from './held-client.ts'
+import { runQuery } from './named-query.ts'
 import { type Statements, toMarkedQuery } from './statements.ts'
 import type { DatabaseLogger } from './types.ts'
 
@@ -74,7 +75,7 @@ function runSingleOn(pool: pg.Pool, statements: Statements, echo: Echo | undefin
       pool.connect((connectError, client, release) => {
         if (client === undefined) return reject(acquireError(connectError ?? new Error('No connection')))
         const startedAt = performance.now()
-        client.query(toMarkedQuery(statements, query), (error: Error | null, result) => {
+        runQuery(client, toMarkedQuery(statements, query), (error, result) => {
           echo?.(query.sql, startedAt)
           if (error === null) {
             release(client.getTransactionStatus() !== 'I')

@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { Echo } from './backend.ts'
 import { acquireError, isConnectionLost, statementError } from './connection-errors.ts'
 import type { RunSingle } from './executor.ts'
+import { runQuery } from './named-query.ts'
 import { retryStale, toResult } from './pool.ts'
 import type { Statements } from './statements.ts'
 
@@ -27,6 +28,7 @@ interface Slot {
   connecting?: Promise<pg.Client> | undefined
   /** Statements on the wire. */
   busy: number
+  isCorked: boolean
 }
 
 /**
@@ -35,7 +37,7 @@ interface Slot {
  * only short reads belong here.
  */
 export function openReaders({ config, count, recycleMs, statements, echo }: ReadersOptions): Readers {
-  const slots = Array.from({ length: count }, (): Slot => ({ busy: 0 }))
+  const slots = Array.from({ length: count }, (): Slot => ({ busy: 0, isCorked: false }))
   let isClosed = false
 
   function connect(slot: Slot): Promise<pg.Client> {
@@ -71,7 +73,8 @@ export function openReaders({ config, count, recycleMs, statements, echo }: Read
     return new Promise<QueryResult<unknown>>((resolve, reject) => {
       const startedAt = performance.now()
       slot.busy++
-      client.query(statements.toQuery(sql, parameters), (error: Error | null, result) => {
+      cork(slot, client)
+      runQuery(client, statements.toQuery(sql, parameters), (error, result) => {
         slot.busy--
         echo?.(sql, startedAt)
         if (error === null) return resolve(toResult(result))
@@ -94,6 +97,17 @@ export function openReaders({ config, count, recycleMs, statements, echo }: Read
       await Promise.all(slots.map(({ client }) => client && sayGoodbye(client)))
     }
   }
+}
+
+/** What one turn of the event loop sends leaves in one packet. */
+function cork(slot: Slot, { connection: { stream } }: pg.Client): void {
+  if (slot.isCorked) return
+  slot.isCorked = true
+  stream.cork()
+  process.nextTick(() => {
+    slot.isCorked = false
+    stream.uncork()
+  })
 }
 
 /** Ends `client` once its statements are answered, by force if that takes too long. */

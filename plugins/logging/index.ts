@@ -102,16 +102,16 @@ function logWhenDone(request: FastifyRequest, reply: FastifyReply, logging: Logg
     const level = statusCode >= 500 ? 'warn' : 'info'
     // A pino logger, as serverOptions() gave it; routes may have raised or silenced its level.
     if (!(request.log as Logging['logger']).isLevelEnabled(level)) return
-    const aborted = !reply.raw.writableFinished && request.raw.socket.destroyed
-    const agent = request.headers['user-agent']?.slice(0, MAX_USER_AGENT_CHARS)
+    const isAborted = !reply.raw.writableFinished && request.raw.socket.destroyed
     logging.writeRequest(level, {
       request_id: request.id,
       method: request.method,
       path: pathOf(request.url),
-      ...(aborted ? { aborted } : { status: statusCode }),
+      status: isAborted ? undefined : statusCode,
+      aborted: isAborted ? true : undefined,
       duration_ms: tenths(reply.elapsedTime),
       ip,
-      ...(agent !== undefined && { user_agent: agent })
+      user_agent: request.headers['user-agent']?.slice(0, MAX_USER_AGENT_CHARS)
     })
   })
 }

@@ -7,17 +7,22 @@ export interface RequestLine {
   method: string
   path: string
   /** Absent when the client went away before the answer. */
-  status?: number
-  aborted?: true
+  status?: number | undefined
+  aborted?: true | undefined
   duration_ms: number
   ip: string
-  user_agent?: string
+  user_agent?: string | undefined
 }
 
 export type WriteRequestLine = (level: 'info' | 'warn', line: RequestLine) => void
 
 /** The sentence at the end of the line. */
-export function messageOf({ method, path, aborted, duration_ms }: Omit<RequestLine, 'request_id' | 'ip'>): string {
+export function messageOf({
+  method,
+  path,
+  aborted,
+  duration_ms
+}: Pick<RequestLine, 'method' | 'path' | 'aborted' | 'duration_ms'>): string {
   return `${method} ${path} ${aborted ? 'aborted by the client after' : 'completed in'} ${duration_ms} ms`
 }
 
@@ -38,7 +43,7 @@ export function jsonRequestLine(base: object, write: (line: string) => void): Wr
     const agent = user_agent === undefined ? '' : `,"user_agent":"${inner(user_agent)}"`
     // A trusted proxy may hand on what a client has written.
     const address = /^[\d.:a-f]*$/.test(ip) ? ip : inner(ip)
-    const message = messageOf({ method, path, duration_ms, ...(line.aborted && { aborted: true }) })
+    const message = messageOf({ method, path, duration_ms, aborted: line.aborted })
     write(`${head}${outcome},"duration_ms":${duration_ms},"ip":"${address}"${agent},"msg":"${message}"}\n`)
   }
 }

@@ -63,8 +63,8 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     if (set === null) return null
     const isFollowed = plan !== undefined && !plan.hasHooks && recall !== undefined && isCallerLimited(plan)
     const stage = createStage((request) => {
-      const check = checkOf(request, addressOf(request), set)
-      return isFollowed ? { ...check, next: foresee(plan, request, recall(request)) } : check
+      const next = isFollowed ? foresee(plan, request, recall(request)) : undefined
+      return checkOf(request, addressOf(request), set, next)
     })
     return hook(stage, 'address')
   }
@@ -110,9 +110,10 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
 
 const addressOf = ({ ip }: FastifyRequest) => `ip:${addressKey(ip)}`
 
-const checkOf = (request: FastifyRequest, client: string, set: PolicySet): Check => ({
+const checkOf = (request: FastifyRequest, client: string, set: PolicySet, next?: Check): Check => ({
   client,
   set,
   cost: 1,
-  isBlind: request[told]?.isBlind === true
+  isBlind: request[told]?.isBlind === true,
+  next
 })

@@ -115,7 +115,11 @@ function readVerdict(reply: number[], start: number, { set, next }: Check): Verd
     if (isExceeded) isAllowed = false
     return { isExceeded, remaining: reply[start + 2 * index] ?? 0, resetMs: Math.abs(resetMs) }
   })
-  const verdict = { isAllowed, states, isBlind: false }
-  if (next === undefined || !isAllowed) return verdict
-  return { ...verdict, next: readVerdict(reply, start + 2 * states.length, next) }
+  const isFollowed = next !== undefined && isAllowed
+  return {
+    isAllowed,
+    states,
+    isBlind: false,
+    next: isFollowed ? readVerdict(reply, start + 2 * states.length, next) : undefined
+  }
 }

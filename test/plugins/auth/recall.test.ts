@@ -78,3 +78,32 @@ t.test('whose session ends between being recalled and the guard is not let in', 
   t.equal((await app.inject(request)).statusCode, 401)
   t.same(said, [undefined, 'ana'])
 })
+
+t.test(
+  'a token that expires, or is replaced, between being recalled and the guard is not the one that was recalled',
+  async (t) => {
+    const { app, signIn, clock } = await startHost(t)
+    const [ana, bea] = [signIn('ana', 's1'), signIn('bea', 's2')]
+    app.get('/who', { config: { auth: 'required' } }, async ({ caller }) => caller.id)
+    let meanwhile = (_headers: Record<string, unknown>): void => {}
+    app.addHook('onRequest', async (request) => {
+      request.recallPrincipal()
+      meanwhile(request.raw.headers)
+    })
+    const ask = async (headers: Record<string, string>) => {
+      const { statusCode, body } = await app.inject({ url: '/who', headers })
+      return statusCode === 200 ? body : statusCode
+    }
+    t.same([await ask(ana), await ask(bea), await ask(ana)], ['ana', 'bea', 'ana'])
+    meanwhile = (headers) => Object.assign(headers, bea)
+    t.equal(await ask(ana), 'bea')
+    meanwhile = (headers) => Object.assign(headers, { authorization: 'Bearer nothing' })
+    t.equal(await ask(ana), 401)
+    meanwhile = (headers) => delete headers.authorization
+    t.equal(await ask(ana), 401)
+    meanwhile = () => {
+      clock.ms += 900_000
+    }
+    t.equal(await ask(ana), 401)
+  }
+)

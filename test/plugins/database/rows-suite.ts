@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Test } from 'tap'
 import type { OpenDatabase } from '../../../plugins/database/index.ts'
 
@@ -59,6 +59,34 @@ export function rowsSuite(t: Test, database: OpenDatabase): void {
   t.test('an int8 beyond the safe integers is an error, and the connection stays usable', async (t) => {
     await t.rejects(sql`select 9007199254740993::int8 as big`.execute(database.db), RangeError)
     t.same(await one('1 as one'), { one: 1 })
+  })
+
+  t.test('a statement that runs again and again gives the same rows, alone and beside itself', async (t) => {
+    const { db } = database
+    await sql`create table again (id int primary key, at timestamptz, big int8, text text)`.execute(db)
+    t.teardown(() => sql`drop table again`.execute(db))
+    const add = (id: number) => sql`insert into again (id) values (${id})`.execute(db)
+    for (const id of [1, 2, 3]) t.strictSame((await add(id)).numAffectedRows, 1n, 'no rows at all')
+    await sql`update again set at = '2026-11-20 10:00:00+00', big = 7, text = 'x' where id = ${2}`.execute(db)
+    const select = <DB>(to: Kysely<DB>, id: number) => sql`select * from again where id = ${id}`.execute(to)
+    const rowOf = (id: number) =>
+      id === 2
+        ? [{ id, at: '2026-11-20T10:00:00Z', big: 7, text: 'x' }]
+        : id === 4
+          ? []
+          : [{ id, at: null, big: null, text: null }]
+    for (const id of [4, 1, 2, 3, 4, 2]) t.strictSame((await select(db, id)).rows, rowOf(id))
+    const ids = Array.from({ length: 40 }, (_, n) => 1 + (n % 4))
+    const results = await Promise.all(ids.map((id) => select(db, id)))
+    t.strictSame(
+      results.map(({ rows }) => rows),
+      ids.map(rowOf)
+    )
+    await database.transaction(async (trx) => {
+      for (const id of [4, 2, 1]) t.strictSame((await select(trx, id)).rows, rowOf(id))
+    })
+    await t.rejects(select(db, Number.NaN), { code: '22P02' })
+    t.strictSame((await select(db, 2)).rows, rowOf(2), 'an error in between changes nothing')
   })
 
   t.test('the session thinks in UTC', async (t) => {
