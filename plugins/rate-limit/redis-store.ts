@@ -1,6 +1,6 @@
 import type { Guard } from '../redis/index.ts'
 import { createRefusals } from './refusals.ts'
-import { evaluate } from './script.ts'
+import { evaluate, REPLY_BYTES } from './script.ts'
 import type { Check, LimitStore, State, Verdict } from './store.ts'
 
 /** Checks that share one call at most: a millisecond of the server's time, two where each has a `next`. */
@@ -44,7 +44,7 @@ export function redisStore(
         const verdict = readVerdict(reply, at, check)
         remember(check, verdict, askedAt)
         resolve(verdict)
-        at += 2 * (check.set.policies.length + (check.next?.set.policies.length ?? 0))
+        at += REPLY_BYTES * (check.set.policies.length + (check.next?.set.policies.length ?? 0))
       }
     } catch (error) {
       const late = maxCalls === 1 ? queue.splice(0) : []
@@ -107,19 +107,20 @@ function addKeys(keys: string[], { client, set }: Check): void {
   for (const { key } of set.policies) keys.push(`rl:{${client}}:${key}`)
 }
 
-function readVerdict(reply: number[], start: number, { set, next }: Check): Verdict {
+function readVerdict(reply: DataView, start: number, { set, next }: Check): Verdict {
   let isAllowed = true
   const states = set.policies.map((_, index): State => {
-    const resetMs = reply[start + 2 * index + 1] ?? 0
+    const at = start + REPLY_BYTES * index
+    const resetMs = reply.getFloat64(at + 8, true)
     const isExceeded = resetMs < 0
     if (isExceeded) isAllowed = false
-    return { isExceeded, remaining: reply[start + 2 * index] ?? 0, resetMs: Math.abs(resetMs) }
+    return { isExceeded, remaining: reply.getFloat64(at, true), resetMs: Math.abs(resetMs) }
   })
   const isFollowed = next !== undefined && isAllowed
   return {
     isAllowed,
     states,
     isBlind: false,
-    next: isFollowed ? readVerdict(reply, start + 2 * states.length, next) : undefined
+    next: isFollowed ? readVerdict(reply, start + REPLY_BYTES * states.length, next) : undefined
   }
 }

@@ -12,7 +12,8 @@ const BETWEEN = CELLS - 2
  * Takes any number of checks, those of one kind in a row. ARGV is for each kind: keys of a check, keys of it and its `next`,
  * cost, number of checks, then max and window in milliseconds of each key. KEYS are the windows of all checks. Replies, for
  * each key, with what remains and the milliseconds of `State.resetMs`, negative when the key is exceeded; with zeros for a
- * `next` that it did not come to.
+ * `next` that it did not come to. All of them are doubles in one string: reading a list, the client spends more on each number
+ * than the server on the check.
  *
  * A value holds what `window.ts` does, in 232 bytes. What changes within one bucket comes first, with sums over the rest:
  * the rest is read and written again only when a bucket has passed. The clock is the server's. A key is written together
@@ -21,6 +22,7 @@ const BETWEEN = CELLS - 2
 export const SCRIPT = `
 local BETWEEN = ${BETWEEN}
 local REST = '<' .. string.rep('d', BETWEEN) .. string.rep('I4', BETWEEN)
+local NOTHING = struct.pack('<dd', 0, 0)
 local EMPTY = string.rep('\\0', BETWEEN * 12)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + clock[2] / 1000
@@ -133,8 +135,7 @@ local function take(windows, from, to, cost)
     elseif window.isExceeded then
       ms = msUntilFree(window, amount)
     end
-    reply[#reply + 1] = math.max(0, window.max - window.used)
-    reply[#reply + 1] = window.isExceeded and -ms or ms
+    reply[#reply + 1] = struct.pack('<dd', math.max(0, window.max - window.used), window.isExceeded and -ms or ms)
   end
   return isAllowed
 end
@@ -157,21 +158,32 @@ while ARGV[arg] do
     if take(windows, 1, first, cost) then
       take(windows, first + 1, size, cost)
     else
-      for _ = first + 1, size do reply[#reply + 1], reply[#reply + 2] = 0, 0 end
+      for _ = first + 1, size do reply[#reply + 1] = NOTHING end
     end
   end
 end
-return reply
+return table.concat(reply)
 `
 
 const SHA = createHash('sha1').update(SCRIPT).digest('hex')
 
 /** Runs the script by its hash, and sends its text when the server does not know it (any more). */
-export async function evaluate(client: Redis, keys: string[], args: string[]): Promise<number[]> {
+export async function evaluate(client: Redis, keys: string[], args: string[]): Promise<DataView> {
+  const { buffer, byteOffset, byteLength } = await run(client as BinaryClient, keys, args)
+  return new DataView(buffer, byteOffset, byteLength)
+}
+
+/** Methods that reply with bytes; of these the client's types know others only. */
+type BinaryClient = Redis & Record<'evalshaBuffer' | 'evalBuffer', (...args: Array<string | number>) => Promise<Buffer>>
+
+async function run(client: BinaryClient, keys: string[], args: string[]): Promise<Buffer> {
   try {
-    return (await client.evalsha(SHA, keys.length, ...keys, ...args)) as number[]
+    return await client.evalshaBuffer(SHA, keys.length, ...keys, ...args)
   } catch (error) {
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
-    return (await client.eval(SCRIPT, keys.length, ...keys, ...args)) as number[]
+    return await client.evalBuffer(SCRIPT, keys.length, ...keys, ...args)
   }
 }
+
+/** What one key takes in a reply. */
+export const REPLY_BYTES = 16
