@@ -17,14 +17,11 @@ const Query = pg.Query as unknown as new (config: pg.QueryConfig, callback: Call
  * (PostgreSQL's message flow, "Extended Query", "Pipelining").
  */
 export class CommittingQuery extends Query {
-  /** Read by node-postgres, in ms: there are two statements to wait for. */
-  readonly query_timeout: number | undefined
   /** How the COMMIT ended: also as `ROLLBACK`. */
   tag = ''
 
-  constructor(config: pg.QueryConfig, timeoutMs: number | undefined, callback: Callback) {
+  constructor(config: pg.QueryConfig, callback: Callback) {
     super({ ...config, queryMode: 'extended' } as pg.QueryConfig, callback)
-    this.query_timeout = timeoutMs
   }
 
   /** Called at the end of `prepare`. */

@@ -5,6 +5,7 @@ import { citext } from '@electric-sql/pglite/contrib/citext'
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import type pg from 'pg'
 import { type Backend, createEcho } from './backend.ts'
+import { createDeadline } from './deadline.ts'
 import { EmbeddedStream } from './embedded-stream.ts'
 import type { Scopes } from './executor.ts'
 import { acquireLock } from './lock.ts'
@@ -24,7 +25,7 @@ export async function openEmbedded({ dataDir, echo, logger }: EmbeddedOptions, s
     })
     const pool = openPool(server, logger)
     const backend = await poolBackend(pool, {
-      ...{ scopes, statements: namedStatements(), statementTimeoutMs: 0 },
+      ...{ scopes, statements: namedStatements(), inTime: createDeadline(0), bothInTime: createDeadline(0) },
       echo: echo ? createEcho(logger) : undefined
     })
     return {

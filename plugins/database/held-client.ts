@@ -3,21 +3,21 @@ import type pg from 'pg'
 import type { Echo } from './backend.ts'
 import { CommittingQuery } from './committing-query.ts'
 import { acquireError, isConnectionLost, statementError } from './connection-errors.ts'
+import type { Deadline } from './deadline.ts'
 import { isStaleStatement } from './errors.ts'
 import type { Scope, Scopes } from './executor.ts'
 import { runQuery } from './named-query.ts'
 import type { Statements } from './statements.ts'
-
-/** What the client waits longer than the server, so that the server's own error comes first when it can. */
-export const CLIENT_MARGIN_MS = 1000
 
 /** What the connections of a pool have in common. */
 export interface PoolParts {
   scopes: Scopes
   statements: Statements
   echo: Echo | undefined
-  /** 0: none. */
-  statementTimeoutMs: number
+  /** For the answer to a statement. */
+  inTime: Deadline
+  /** For that to two of them, sent together. */
+  bothInTime: Deadline
 }
 
 /** The pool as Kysely's PostgreSQL dialect wants it: for transactions and held connections. */
@@ -31,8 +31,7 @@ export function kyselyPool(pool: pg.Pool, parts: PoolParts): PostgresPool {
 
 /** A connection while somebody holds it. Its COMMIT travels with the statement that waits for it (`beforeCommit`). */
 function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: PoolParts): PostgresPoolClient {
-  const { statements, echo, statementTimeoutMs } = parts
-  const commitTimeoutMs = statementTimeoutMs > 0 ? 2 * statementTimeoutMs + CLIENT_MARGIN_MS : undefined
+  const { statements, echo, inTime, bothInTime } = parts
   let lost: Error | undefined
   let isStale = false
 
@@ -61,16 +60,21 @@ function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: Pool
 
   function run(config: pg.QueryConfig): Promise<pg.QueryResult> {
     return new Promise((resolve, reject) => {
-      runQuery(client, config, (error, result) => (error === null ? resolve(result) : reject(error)))
+      runQuery(
+        client,
+        config,
+        inTime((error, result) => (error === null ? resolve(result) : reject(error)))
+      )
     })
   }
 
   function commitWith({ sql, parameters }: CompiledQuery): Promise<{ command: string; rows: [] }> {
     return new Promise((resolve, reject) => {
-      const query = new CommittingQuery(statements.toQuery(sql, parameters), commitTimeoutMs, (error) => {
+      const answer = bothInTime<void>((error) => {
         if (error === null) resolve({ command: query.tag, rows: [] })
         else reject(error)
       })
+      const query = new CommittingQuery(statements.toQuery(sql, parameters), answer)
       client.query(query)
     })
   }

@@ -1,6 +1,6 @@
 import { CompiledQuery, PostgresDialect, type QueryResult } from 'kysely'
 import pg from 'pg'
-import type { Backend, Echo } from './backend.ts'
+import type { Backend } from './backend.ts'
 import { acquireError, isConnectionLost, statementError } from './connection-errors.ts'
 import { isStaleStatement } from './errors.ts'
 import type { RunSingle } from './executor.ts'
@@ -37,7 +37,6 @@ export function quietPool(
 
 /** What the two kinds of databases have in common. */
 export async function poolBackend(pool: pg.Pool, parts: PoolParts): Promise<Omit<Backend, 'kind' | 'ping' | 'close'>> {
-  const { statements, echo } = parts
   const dialect = new PostgresDialect({ pool: kyselyPool(pool, parts) })
   const driver = dialect.createDriver()
   await driver.init()
@@ -54,8 +53,8 @@ export async function poolBackend(pool: pg.Pool, parts: PoolParts): Promise<Omit
         }
       }
     },
-    runSingle: runSingleOn(pool, statements, echo),
-    script: runScriptOn(pool, echo),
+    runSingle: runSingleOn(pool, parts),
+    script: runScriptOn(pool, parts),
     stats: () => ({ size: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount })
   }
 }
@@ -69,13 +68,13 @@ export function toResult({ command, rowCount, rows }: pg.QueryResult): QueryResu
  * One statement on a free connection. Half of Kysely's own way is promises around promises; this is the short one.
  * A statement with a stale plan was not run: it runs again, under a new name.
  */
-function runSingleOn(pool: pg.Pool, statements: Statements, echo: Echo | undefined): RunSingle {
+function runSingleOn(pool: pg.Pool, { statements, echo, inTime }: PoolParts): RunSingle {
   const run: RunSingle = (query) =>
     new Promise((resolve, reject) => {
       pool.connect((connectError, client, release) => {
         if (client === undefined) return reject(acquireError(connectError ?? new Error('No connection')))
         const startedAt = performance.now()
-        runQuery(client, toMarkedQuery(statements, query), (error, result) => {
+        const answer = inTime<pg.QueryResult>((error, result) => {
           echo?.(query.sql, startedAt)
           if (error === null) {
             release(client.getTransactionStatus() !== 'I')
@@ -85,20 +84,24 @@ function runSingleOn(pool: pg.Pool, statements: Statements, echo: Echo | undefin
           release(isStale || isConnectionLost(error))
           reject(isStale ? error : statementError(error))
         })
+        runQuery(client, toMarkedQuery(statements, query), answer)
       })
     })
   return (query) => run(query).catch((error) => retryStale(error, statements, () => run(query)))
 }
 
 /** Several statements in one text, each with an outcome of its own. */
-function runScriptOn(pool: pg.Pool, echo: Echo | undefined): (sql: string) => Promise<unknown[]> {
+function runScriptOn(pool: pg.Pool, { echo, inTime }: PoolParts): (sql: string) => Promise<unknown[]> {
   return async (sql) => {
     const client = await pool.connect().catch((error: Error) => Promise.reject(acquireError(error)))
     const startedAt = performance.now()
     try {
       // The types know one outcome only.
-      const outcomes = [await client.query(sql)].flat() as pg.QueryResult[]
-      return outcomes.flatMap(({ rows }) => rows)
+      const outcomes = await new Promise<pg.QueryResult | pg.QueryResult[]>((resolve, reject) => {
+        const answer = inTime<pg.QueryResult>((error, result) => (error === null ? resolve(result) : reject(error)))
+        runQuery(client, { text: sql }, answer)
+      })
+      return [outcomes].flat().flatMap(({ rows }) => rows)
     } catch (error) {
       throw statementError(error as Error) // node-postgres rejects with errors only
     } finally {

@@ -1,13 +1,15 @@
 import type pg from 'pg'
 import { type Backend, createEcho } from './backend.ts'
+import { createDeadline } from './deadline.ts'
 import type { Scopes } from './executor.ts'
-import { CLIENT_MARGIN_MS } from './held-client.ts'
 import { PING, poolBackend, quietPool } from './pool.ts'
 import { postgresTypes } from './postgres-types.ts'
 import { openReaders } from './readers.ts'
 import { namedStatements, unnamedStatements } from './statements.ts'
 import type { PostgresOptions } from './types.ts'
 
+/** What the client waits longer than the server, so that the server's own error comes first when it can. */
+const CLIENT_MARGIN_MS = 1000
 const OVERFLOW_IDLE_MS = 10_000
 const IDLE_IN_TRANSACTION_MS = 10_000
 const KEEP_ALIVE_DELAY_MS = 10_000
@@ -27,12 +29,14 @@ export async function openPostgres(options: PostgresOptions, scopes: Scopes): Pr
   const echo = options.echo ? createEcho(logger) : undefined
   const statements = preparedStatements ? namedStatements() : unnamedStatements
   const pool = openPool(options, clientConfig(options, statementTimeoutMs, lockTimeoutMs))
+  const readTimeoutMs = Math.min(statementTimeoutMs || READER_STATEMENT_TIMEOUT_MS, READER_STATEMENT_TIMEOUT_MS)
   const readers = openReaders({
     config: clientConfig(
       options,
-      Math.min(statementTimeoutMs || READER_STATEMENT_TIMEOUT_MS, READER_STATEMENT_TIMEOUT_MS),
+      readTimeoutMs,
       Math.min(lockTimeoutMs || READER_LOCK_TIMEOUT_MS, READER_LOCK_TIMEOUT_MS)
     ),
+    inTime: createDeadline(readTimeoutMs + CLIENT_MARGIN_MS),
     count: Math.max(1, count),
     recycleMs: recycleSeconds * 1000,
     statements,
@@ -48,7 +52,12 @@ export async function openPostgres(options: PostgresOptions, scopes: Scopes): Pr
     await close()
     throw new Error(`The database at ${placeOf(url)} cannot be reached: ${reasonOf(error)}`, { cause: error })
   }
-  const backend = await poolBackend(pool, { scopes, statements, echo, statementTimeoutMs })
+  const deadlineOf = (ms: number) => createDeadline(statementTimeoutMs > 0 ? ms + CLIENT_MARGIN_MS : 0)
+  const backend = await poolBackend(pool, {
+    ...{ scopes, statements, echo },
+    inTime: deadlineOf(statementTimeoutMs),
+    bothInTime: deadlineOf(2 * statementTimeoutMs)
+  })
   return {
     kind: 'postgres',
     ...backend,
@@ -85,7 +94,6 @@ function clientConfig(options: PostgresOptions, statementTimeoutMs: number, lock
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
     connectionTimeoutMillis: connectTimeoutMs,
-    ...(statementTimeoutMs > 0 && { query_timeout: statementTimeoutMs + CLIENT_MARGIN_MS }),
     // Sent when a session starts, which PgBouncer refuses.
     ...(preparedStatements && {
       options: '-c TimeZone=UTC -c DateStyle=ISO',

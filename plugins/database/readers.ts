@@ -2,6 +2,7 @@ import type { QueryResult } from 'kysely'
 import pg from 'pg'
 import type { Echo } from './backend.ts'
 import { acquireError, isConnectionLost, statementError } from './connection-errors.ts'
+import type { Deadline } from './deadline.ts'
 import type { RunSingle } from './executor.ts'
 import { runQuery } from './named-query.ts'
 import { retryStale, toResult } from './pool.ts'
@@ -16,6 +17,7 @@ export interface ReadersOptions {
   recycleMs: number
   statements: Statements
   echo: Echo | undefined
+  inTime: Deadline
 }
 
 export interface Readers {
@@ -36,7 +38,7 @@ interface Slot {
  * no one waits for a free connection and many statements share one packet. A slow one holds up those behind it:
  * only short reads belong here.
  */
-export function openReaders({ config, count, recycleMs, statements, echo }: ReadersOptions): Readers {
+export function openReaders({ config, count, recycleMs, statements, echo, inTime }: ReadersOptions): Readers {
   const slots = Array.from({ length: count }, (): Slot => ({ busy: 0, isCorked: false }))
   let isClosed = false
 
@@ -74,13 +76,18 @@ export function openReaders({ config, count, recycleMs, statements, echo }: Read
       const startedAt = performance.now()
       slot.busy++
       cork(slot, client)
-      runQuery(client, statements.toQuery(sql, parameters), (error, result) => {
+      const answer = inTime<pg.QueryResult>((error, result) => {
         slot.busy--
         echo?.(sql, startedAt)
         if (error === null) return resolve(toResult(result))
-        if (isConnectionLost(error) && slot.client === client) slot.client = undefined
+        if (isConnectionLost(error)) {
+          if (slot.client === client) slot.client = undefined
+          // Whatever is behind a late answer comes no earlier.
+          client.connection.stream.destroy()
+        }
         reject(statementError(error))
       })
+      runQuery(client, statements.toQuery(sql, parameters), answer)
     })
   }
 
