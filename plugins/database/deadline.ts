@@ -1,6 +1,9 @@
 /** Makes a callback one that is called in time, if need be with an error, and once. */
 export type Deadline = <R>(callback: Callback<R>) => Callback<R>
 
+/** What is late fails with; in the words of node-postgres. */
+export const LATE = 'Query read timeout'
+
 type Callback<R> = (error: Error | null, result: R) => void
 
 interface Pending {
@@ -68,6 +71,3 @@ export function createDeadline(ms: number): Deadline {
     }
   }
 }
-
-/** In the words of node-postgres. */
-const LATE = 'Query read timeout'

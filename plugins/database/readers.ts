@@ -2,7 +2,7 @@ import type { QueryResult } from 'kysely'
 import pg from 'pg'
 import type { Echo } from './backend.ts'
 import { acquireError, isConnectionLost, statementError } from './connection-errors.ts'
-import type { Deadline } from './deadline.ts'
+import { type Deadline, LATE } from './deadline.ts'
 import type { RunSingle } from './executor.ts'
 import { runQuery } from './named-query.ts'
 import { retryStale, toResult } from './pool.ts'
@@ -80,11 +80,9 @@ export function openReaders({ config, count, recycleMs, statements, echo, inTime
         slot.busy--
         echo?.(sql, startedAt)
         if (error === null) return resolve(toResult(result))
-        if (isConnectionLost(error)) {
-          if (slot.client === client) slot.client = undefined
-          // Whatever is behind a late answer comes no earlier.
-          client.connection.stream.destroy()
-        }
+        if (isConnectionLost(error) && slot.client === client) slot.client = undefined
+        // Whatever is behind it comes no earlier.
+        if (error.message === LATE) client.connection.stream.destroy()
         reject(statementError(error))
       })
       runQuery(client, statements.toQuery(sql, parameters), answer)

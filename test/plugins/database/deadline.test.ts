@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { createDeadline } from '../../../plugins/database/deadline.ts'
+import { createDeadline, LATE } from '../../../plugins/database/deadline.ts'
 
 /** A callback that notes how it is called. */
 function noted() {
@@ -8,8 +8,6 @@ function noted() {
   const callback = (error: Error | null, result: string) => void calls.push(error === null ? result : error.message)
   return { calls, callback }
 }
-
-const LATE = 'Query read timeout'
 
 t.test('what answers in time is told once, what does not is an error once', async (t) => {
   const inTime = createDeadline(100)
