@@ -92,10 +92,14 @@ async function isAlive({ id, pid, started }: Holder): Promise<boolean> {
   return started === null || (await startOf(pid)) === started
 }
 
-/** Field 22 of /proc/<pid>/stat; the name in field 2 may hold anything, so count from its closing parenthesis. */
+/**
+ * Field 22 of /proc/<pid>/stat; the name in field 2 may hold anything, so count from its closing parenthesis. `null` also for
+ * what has ended and was not waited for by its parent.
+ */
 async function startOf(pid: number): Promise<string | null> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
+  const [state, ...fields] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
+  return state === 'Z' ? null : (fields[18] ?? null)
 }
 
 const hasCode = (error: unknown, code: string) => error instanceof Error && 'code' in error && error.code === code

@@ -55,10 +55,12 @@ async function writeUntilKilled(dataDir: string, round: number): Promise<number[
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit']
   })
+  const exit = once(child, 'exit')
   const acknowledged: number[] = []
   for await (const line of createInterface(child.stdout)) {
     acknowledged.push(Number(line))
     if (acknowledged.length === 20) child.kill('SIGKILL')
   }
+  await exit
   return acknowledged
 }

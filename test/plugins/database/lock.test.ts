@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { acquireLock } from '../../../plugins/database/lock.ts'
 
@@ -64,6 +65,26 @@ t.test('a pid that was given to another process does not keep a lock', async (t)
   writeFileSync(path, JSON.stringify({ id: 'dead', pid: rival.pid, started: 'long ago' }))
   await t.resolves(acquireLock(path, 'It'))
 })
+
+t.test(
+  'who has ended keeps no lock, though nobody has waited for them',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const path = lockPath(t)
+    // The shell becomes a program that never asks after the child it began as.
+    const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    t.teardown(() => parent.kill())
+    const [line] = await once(parent.stdout, 'data')
+    const fields = () =>
+      readFileSync(`/proc/${Number(line)}/stat`, 'utf8')
+        .replace(/^.*\) /, '')
+        .split(' ')
+    writeFileSync(path, JSON.stringify({ id: 'ended', pid: Number(line), started: fields()[19] }))
+    await t.rejects(acquireLock(path, 'It'), { message: `It is in use by process ${Number(line)}` })
+    while (fields()[0] !== 'Z') await sleep(20)
+    await t.resolves(acquireLock(path, 'It'))
+  }
+)
 
 t.test('our own pid in the lock of a dead process does not keep it', async (t) => {
   const path = lockPath(t)
