@@ -2,7 +2,7 @@ import pg from 'pg'
 
 /** The part of node-postgres' `Connection` and `Query` that is in none of their types. */
 interface Wire {
-  stream: { write(data: Uint8Array): void }
+  _send(data: Uint8Array): void
   execute(portal: { portal: string }): void
   sync(): void
 }
@@ -27,7 +27,7 @@ export class CommittingQuery extends Query {
   /** Called at the end of `prepare`. */
   _getRows(connection: Wire): void {
     connection.execute({ portal: '' })
-    connection.stream.write(COMMIT)
+    connection._send(COMMIT)
     connection.sync()
   }
 

@@ -45,10 +45,10 @@ export const OutsideTransaction = createError(
   500
 )
 
-/** SQLSTATE of a database's error. */
+/** SQLSTATE of a database's error: each has a digit in it, the system's own codes (`EPIPE`) have none. */
 export function sqlstateOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
-  return /^[0-9A-Z]{5}$/.test(error.code) ? error.code : undefined
+  return /^(?=.*\d)[0-9A-Z]{5}$/.test(error.code) ? error.code : undefined
 }
 
 /** The server's plan for a named statement is gone or out of date; nothing was run. */

@@ -6,7 +6,7 @@ import { acquireError, isConnectionLost, statementError } from './connection-err
 import type { Deadline } from './deadline.ts'
 import { isStaleStatement } from './errors.ts'
 import type { Scope, Scopes } from './executor.ts'
-import { runQuery } from './named-query.ts'
+import { ask } from './named-query.ts'
 import type { Statements } from './statements.ts'
 
 /** What the connections of a pool have in common. */
@@ -42,7 +42,7 @@ function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: Pool
     const startedAt = performance.now()
     try {
       if (last !== undefined) return await commitWith(last)
-      return await run(statements.toQuery(sql, parameters))
+      return await ask(client, statements.toQuery(sql, parameters), inTime)
     } catch (thrown) {
       // node-postgres rejects with errors only.
       const error = thrown as Error
@@ -56,16 +56,6 @@ function holdClient(client: pg.PoolClient, scope: Scope | undefined, parts: Pool
       if (last !== undefined) echo?.(last.sql, startedAt)
       echo?.(sql, startedAt)
     }
-  }
-
-  function run(config: pg.QueryConfig): Promise<pg.QueryResult> {
-    return new Promise((resolve, reject) => {
-      runQuery(
-        client,
-        config,
-        inTime((error, result) => (error === null ? resolve(result) : reject(error)))
-      )
-    })
   }
 
   function commitWith({ sql, parameters }: CompiledQuery): Promise<{ command: string; rows: [] }> {

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import type { Deadline } from './deadline.ts'
 
 export interface NamedConfig extends pg.QueryConfig {
   name: string
@@ -7,7 +8,8 @@ type Callback = (error: Error | null, result: pg.QueryResult) => void
 
 /** The parts of node-postgres that are in none of its types. */
 interface Wire {
-  stream: { write(data: Uint8Array): void }
+  /** Does nothing once the other side has said goodbye: that fails what waits by itself. */
+  _send(data: Uint8Array): void
   describe(): void
   execute(): void
   sync(): void
@@ -80,6 +82,14 @@ export function runQuery(client: pg.ClientBase, config: pg.QueryConfig, callback
   else client.query(config, callback)
 }
 
+/** The same, as a promise. */
+export function ask(client: pg.ClientBase, config: pg.QueryConfig, inTime: Deadline): Promise<pg.QueryResult> {
+  return new Promise((resolve, reject) => {
+    const answer = inTime<pg.QueryResult>((error, result) => (error === null ? resolve(result) : reject(error)))
+    runQuery(client, config, answer)
+  })
+}
+
 const isNamed = (config: pg.QueryConfig): config is NamedConfig => config.name !== undefined
 
 function knownOf(connection: Wire): Known {
@@ -95,7 +105,7 @@ function knownOf(connection: Wire): Known {
       },
       sync: {
         value: () => {
-          if (isDue) connection.stream.write(EXECUTE_AND_SYNC)
+          if (isDue) connection._send(EXECUTE_AND_SYNC)
           else connection.sync()
           isDue = false
         }

@@ -5,7 +5,7 @@ import { acquireError, isConnectionLost, statementError } from './connection-err
 import { isStaleStatement } from './errors.ts'
 import type { RunSingle } from './executor.ts'
 import { kyselyPool, type PoolParts } from './held-client.ts'
-import { runQuery } from './named-query.ts'
+import { ask, runQuery } from './named-query.ts'
 import { type Statements, toMarkedQuery } from './statements.ts'
 import type { DatabaseLogger } from './types.ts'
 
@@ -95,18 +95,18 @@ function runScriptOn(pool: pg.Pool, { echo, inTime }: PoolParts): (sql: string) 
   return async (sql) => {
     const client = await pool.connect().catch((error: Error) => Promise.reject(acquireError(error)))
     const startedAt = performance.now()
+    let isLost = false
     try {
       // The types know one outcome only.
-      const outcomes = await new Promise<pg.QueryResult | pg.QueryResult[]>((resolve, reject) => {
-        const answer = inTime<pg.QueryResult>((error, result) => (error === null ? resolve(result) : reject(error)))
-        runQuery(client, { text: sql }, answer)
-      })
-      return [outcomes].flat().flatMap(({ rows }) => rows)
-    } catch (error) {
-      throw statementError(error as Error) // node-postgres rejects with errors only
+      const outcomes = [await ask(client, { text: sql }, inTime)].flat() as pg.QueryResult[]
+      return outcomes.flatMap(({ rows }) => rows)
+    } catch (thrown) {
+      const error = thrown as Error // node-postgres rejects with errors only
+      isLost = isConnectionLost(error)
+      throw statementError(error)
     } finally {
       echo?.(sql, startedAt)
-      client.release(client.getTransactionStatus() !== 'I')
+      client.release(isLost || client.getTransactionStatus() !== 'I')
     }
   }
 }

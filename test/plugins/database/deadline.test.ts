@@ -40,7 +40,32 @@ t.test('thousands at once, and none again after a pause', async (t) => {
   t.same(last.calls, [LATE])
 })
 
-t.test('no deadline at all', async (t) => {
-  const { callback } = noted()
-  t.equal(createDeadline(0)(callback), callback)
+t.test('one that throws when it is late keeps no other from being told, nor those to come', async (t) => {
+  const inTime = createDeadline(50)
+  const thrown: unknown[] = []
+  t.capture(process, 'emit', (event: string, error: unknown) => {
+    if (event === 'uncaughtException') thrown.push(error)
+    return true
+  })
+  const fault = new Error('late, and wrong')
+  inTime(() => {
+    throw fault
+  })
+  const second = noted()
+  inTime<string>(second.callback)
+  await sleep(100)
+  const third = noted()
+  inTime<string>(third.callback)
+  await sleep(100)
+  t.same([second.calls, third.calls], [[LATE], [LATE]])
+  t.same(thrown, [fault])
+})
+
+t.test('no deadline at all, and yet called once', async (t) => {
+  const { calls, callback } = noted()
+  const answer = createDeadline(0)<string>(callback)
+  answer(null, 'first')
+  answer(new Error('second'), '')
+  await sleep(20)
+  t.same(calls, ['first'])
 })
