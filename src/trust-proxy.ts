@@ -14,11 +14,22 @@ export function trustProxy(ranges: string[]): false | ((address: string, hop: nu
   const isTrusted = compile(ranges)
   // `max` would reserve its whole space at the start.
   const remembered = new LRUCache<string, boolean>({ maxSize: MAX_REMEMBERED, sizeCalculation: () => 1 })
-  return (address, hop) => {
+  const lookUp = (address: string, hop: number) => {
     const known = remembered.get(address)
     if (known !== undefined) return known
     const found = isTrusted(address, hop)
     if (address.length <= MAX_ADDRESS_CHARS) remembered.set(address, found)
     return found
+  }
+
+  // The last address of a hop, the proxy and who is behind it: each request asks several times.
+  const none = { address: '', isTrusted: false }
+  const last = [none, none]
+  return (address, hop) => {
+    const known = last[hop]
+    if (known?.address === address) return known.isTrusted
+    const isTrusted = lookUp(address, hop)
+    if (known !== undefined) last[hop] = { address, isTrusted }
+    return isTrusted
   }
 }

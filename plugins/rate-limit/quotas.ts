@@ -68,6 +68,7 @@ export function createQuotas(options: QuotaOptions): Quotas {
   const named = (name: string, quota: Quota | undefined): Policy[] =>
     quota === undefined ? [] : [{ name, key: name, max: quota.max, seconds: quota.seconds }]
   const serviceOf = ({ limit }: Plan) => (typeof limit === 'object' ? named(limit.service, limit) : [])
+  const totalOf = (isUser: boolean) => (isUser ? named(perUserName, perUser) : [])
   const defaultOf = (plan: Plan) => (plan.limit === true ? named(routeName(plan), fallback) : [])
 
   function add(plan: Plan): void {
@@ -94,17 +95,16 @@ export function createQuotas(options: QuotaOptions): Quotas {
   }
 
   function ofCaller(plan: Plan, isUser: boolean, rules?: { tier: string; found: TierRules }): PolicySet {
-    const total = isUser ? named(perUserName, perUser) : []
     if (rules === undefined) {
       return memoized(isUser ? userSets : anonymousSets, plan, () =>
-        policySet([...defaultOf(plan), ...serviceOf(plan), ...total])
+        policySet([...defaultOf(plan), ...serviceOf(plan), ...totalOf(isUser)])
       )
     }
     const sets = memoized(ruleSets, rules.found, () => new WeakMap<Plan, PolicySet>())
     return memoized(sets, plan, () => {
       const rule = rules.found.find(plan.method, plan.path)
       if (rule === undefined && plan.limit === true) warnOnce(routeName(plan), rules.tier)
-      return policySet([...(rule === undefined ? defaultOf(plan) : [rule]), ...serviceOf(plan), ...total])
+      return policySet([...(rule === undefined ? defaultOf(plan) : [rule]), ...serviceOf(plan), ...totalOf(isUser)])
     })
   }
 

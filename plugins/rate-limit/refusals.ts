@@ -36,7 +36,8 @@ export function createRefusals(now: () => number) {
     },
     /** What was charged since may make the wait longer than told. */
     drop({ client }: Check): void {
-      known.delete(client)
+      // Of nobody, mostly: then the name need not even be hashed.
+      if (known.size > 0) known.delete(client)
     },
     find({ client, set, cost }: Check): Verdict | undefined {
       if (known.size === 0) return undefined
