@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { FoundKey } from '../plugins/api-keys/index.ts'
 import { compiled } from './compiled.ts'
 import { isAdminUser, permissionsOfUser } from './permissions.ts'
+import { shared } from './shared.ts'
 import type { Database } from './types.ts'
 import { rolesOfUser } from './users.ts'
 
@@ -12,12 +13,12 @@ export interface Caller {
   /** Internal key of the user, for joins. */
   user_id: number
   username: string
-  roles: string[]
+  roles: readonly string[]
   /** Codes; of an administrator, all. */
   permissions: readonly string[]
   is_admin: boolean
   /** Its public id and name. */
-  tier: { id: string; name: string }
+  tier: Readonly<{ id: string; name: string }>
   /** `null` when an API key is the credential. */
   session_id: string | null
   api_key_id: string | null
@@ -67,7 +68,7 @@ export async function loadCaller(db: Kysely<Database>, claims: { sid: string; su
   if (row === undefined) return null
   const { expires_at, role_ids, ...principal } = row
   return {
-    principal: { ...principal, api_key_id: null },
+    principal: { ...principal, ...alike(principal), api_key_id: null },
     tags: [`session:${principal.session_id}`, ...tagsOf(principal, role_ids)],
     validUntil: Date.parse(expires_at)
   }
@@ -91,11 +92,24 @@ export async function loadKeyCaller(db: Kysely<Database>, key: FoundKey) {
   const { role_ids, ...owner } = row
   const permissions = key.scopes.filter((scope) => owner.permissions.includes(scope))
   return {
-    principal: { ...owner, permissions, is_admin: false, session_id: null, api_key_id: key.id },
+    principal: {
+      ...owner,
+      ...alike({ ...owner, permissions }),
+      is_admin: false,
+      session_id: null,
+      api_key_id: key.id
+    },
     tags: [`api_key:${key.id}`, ...tagsOf(owner, role_ids)],
     validUntil: Date.parse(key.valid_until)
   }
 }
+
+/** What callers of one role or tier have alike. */
+const alike = ({ roles, permissions, tier }: Pick<Caller, 'roles' | 'permissions' | 'tier'>) => ({
+  roles: shared(roles),
+  permissions: shared(permissions),
+  tier: shared(tier)
+})
 
 const tagsOf = ({ id, tier }: Pick<Caller, 'id' | 'tier'>, roleIds: string[]) => [
   `user:${id}`,

@@ -6,7 +6,7 @@ import { Unauthorized } from '../../../../../plugins/envelope/errors.ts'
 
 interface Me {
   id: string
-  roles: string[]
+  roles: readonly string[]
   permissions: readonly string[]
 }
 
@@ -24,7 +24,7 @@ const selectMe = compiled(
 export async function findMe(db: Kysely<Database>, { id, roles, permissions }: Me) {
   const user = await selectMe.executeTakeFirst(db, { id })
   if (user === undefined) throw new Unauthorized('This account no longer exists')
-  return { ...user, roles, permissions: [...permissions] }
+  return { ...user, roles: [...roles], permissions: [...permissions] }
 }
 
 export async function updateMe(
