@@ -1,7 +1,9 @@
 import pg from 'pg'
 import type { Deadline } from './deadline.ts'
 
-export interface NamedConfig extends pg.QueryConfig {
+/** All that is looked at of a config. */
+type Config = Pick<pg.QueryConfig, 'name' | 'text' | 'values'>
+interface NamedConfig extends Config {
   name: string
 }
 type Callback = (error: Error | null, result: pg.QueryResult) => void
@@ -77,20 +79,21 @@ export class NamedQuery extends Query {
 }
 
 /** Runs `config` on `client`, by the shortest way that there is for it. */
-export function runQuery(client: pg.ClientBase, config: pg.QueryConfig, callback: Callback): void {
+export function runQuery(client: pg.ClientBase, config: Config, callback: Callback): void {
   if (isNamed(config)) client.query(new NamedQuery(config, callback))
-  else client.query(config, callback)
+  // Of a config node-postgres would make a copy, property by property.
+  else client.query(new Query(config.text, config.values, callback))
 }
 
 /** The same, as a promise. */
-export function ask(client: pg.ClientBase, config: pg.QueryConfig, inTime: Deadline): Promise<pg.QueryResult> {
+export function ask(client: pg.ClientBase, config: Config, inTime: Deadline): Promise<pg.QueryResult> {
   return new Promise((resolve, reject) => {
     const answer = inTime<pg.QueryResult>((error, result) => (error === null ? resolve(result) : reject(error)))
     runQuery(client, config, answer)
   })
 }
 
-const isNamed = (config: pg.QueryConfig): config is NamedConfig => config.name !== undefined
+const isNamed = (config: Config): config is NamedConfig => config.name !== undefined
 
 function knownOf(connection: Wire): Known {
   let found = known.get(connection)
