@@ -122,7 +122,7 @@ export function cache(config: Config, database: 'postgres' | 'embedded', guard: 
   return {
     store: guard ? redisCache(guard) : withoutRedis,
     caller: ({ principal }) => principal?.id ?? null,
-    variant: ({ principal }) => principal?.roles.join() ?? '',
+    variant: ({ principal }) => principal?.roles,
     vary: ['Authorization', 'X-API-Key'],
     defaultTtlSeconds: config.CACHE_DEFAULT_TTL,
     clientMaxAgeSeconds: config.CLIENT_CACHE_MAX_AGE

@@ -46,14 +46,9 @@ export function createEntries({ store, now, waitMs, maxBodySize }: EntriesOption
   const flights = createFlights<Payload>(waitMs)
   const claims = new Map<string, Promise<string>>()
 
-  async function open(key: string, tags: readonly string[], terms: Terms): Promise<Opened> {
-    if (store === null) return { result: 'bypass' }
-    try {
-      return await lookUp(store, key, tags, terms)
-    } catch {
-      return { result: 'bypass' }
-    }
-  }
+  const bypass = (): Opened => ({ result: 'bypass' })
+  const open = (key: string, tags: readonly string[], terms: Terms): Promise<Opened> =>
+    store === null ? Promise.resolve(bypass()) : lookUp(store, key, tags, terms).catch(bypass)
 
   async function lookUp(store: CacheStore, key: string, tags: readonly string[], terms: Terms): Promise<Opened> {
     const tagKeys = [EPOCH, ...tags.map(tagKey)]

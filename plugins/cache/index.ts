@@ -5,7 +5,7 @@ import type {} from '../metrics/index.ts'
 import { createEntries, type Result } from './entries.ts'
 import { memoryStore } from './memory-store.ts'
 import type { RouteCache } from './policy.ts'
-import { cacheRoutes } from './routes.ts'
+import { cacheRoutes, type Json } from './routes.ts'
 import type { CacheStore } from './store.ts'
 
 export interface CacheOptions {
@@ -16,8 +16,8 @@ export interface CacheOptions {
   store?: CacheStore | null
   /** Who is calling, by an id that never changes; `null` when anonymous. Answers of one caller never reach another. */
   caller(request: FastifyRequest): string | null
-  /** What else the answers of a route that is not `shared` depend on, e.g. roles or a language. Default: nothing. */
-  variant?(request: FastifyRequest): string
+  /** What else the answers of a route that is not `shared` depend on, e.g. roles or a language, as JSON. Default: nothing. */
+  variant?(request: FastifyRequest): Json
   /** Request headers that say who is calling, for `Vary`. Default `['Authorization']`. */
   vary?: readonly string[]
   /** Default `ttl` of routes, in seconds. Default 3600. */
@@ -62,7 +62,7 @@ declare module 'fastify' {
 }
 
 async function cache(app: FastifyInstance, options: CacheOptions): Promise<void> {
-  const { store = memoryStore(), caller, variant = () => '', vary = ['Authorization'], now = Date.now } = options
+  const { store = memoryStore(), caller, variant = () => null, vary = ['Authorization'], now = Date.now } = options
   const { defaultTtlSeconds = 3600, clientMaxAgeSeconds = 60, waitMs = 5000, maxBodySize = 1024 * 1024 } = options
   if (typeof caller !== 'function')
     throw new TypeError('cache: `caller` must be a function; who calls is part of a key')

@@ -95,11 +95,9 @@ export function redisStore(
   guard.beforeClose({ isPending: () => pending.size > 0, flush })
 
   return {
-    async read(keys) {
-      if (pending.size > 0 && (pending.has(EPOCH) || keys.some((key) => pending.has(key)))) {
-        throw new Error('An invalidation has not been written yet')
-      }
-      return read(keys)
+    read(keys) {
+      const isBehind = pending.size > 0 && (pending.has(EPOCH) || keys.some((key) => pending.has(key)))
+      return isBehind ? Promise.reject(new Error('An invalidation has not been written yet')) : read(keys)
     },
 
     write: (key, value, ttlMs, tags) =>

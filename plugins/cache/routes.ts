@@ -1,12 +1,22 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchema,
+  HookHandlerDoneFunction,
+  RouteOptions
+} from 'fastify'
 import type { Entries, Opened, Result } from './entries.ts'
 import type { Payload } from './entry.ts'
 import { isRead, type PolicyOptions, type ReadPolicy, readPolicy, writePolicy } from './policy.ts'
 import type { Render } from './template.ts'
 
+/** What JSON tells apart: a `Map` or a promise would all be `{}`. */
+export type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [name: string]: Json }
+
 export interface RoutesOptions extends PolicyOptions {
   entries: Entries
-  variant(request: FastifyRequest): string
+  variant(request: FastifyRequest): Json
   vary: readonly string[]
   clientMaxAgeSeconds: number
   invalidate(tags: string[]): Promise<void>
@@ -29,16 +39,23 @@ function cacheRead(route: RouteOptions, policy: ReadPolicy, options: RoutesOptio
   const publicly = `public, max-age=${options.clientMaxAgeSeconds}`
   const vary = policy.isShared || route.config?.auth === 'public' ? '' : options.vary.join(', ')
 
-  async function lookUp(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+  function lookUp(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
     const who = policy.isShared ? null : [caller(request), variant(request)]
     const key = JSON.stringify([...policy.key(request), who])
     const tags = policy.tags.map((render) => render(request))
-    const { result, payload, settle } = await entries.open(key, tags, policy.terms)
-    onResult(result)
-    reply.header('x-cache', result.toUpperCase())
-    if (payload !== undefined) return answer(reply, payload)
-    if (settle !== undefined) settlers.set(request, settle)
-    return undefined
+    entries
+      .open(key, tags, policy.terms)
+      .then(({ result, payload, settle }) => {
+        onResult(result)
+        reply.header('x-cache', result.toUpperCase())
+        if (settle !== undefined) settlers.set(request, settle)
+        if (payload !== undefined) answer(reply, payload)
+        return payload !== undefined
+      })
+      // A hook that has sent the answer must not go on.
+      .then((isAnswered) => {
+        if (!isAnswered) done()
+      }, done)
   }
 
   function keep(request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void {
@@ -77,10 +94,10 @@ function invalidateAfter(route: RouteOptions, tags: Render[], { invalidate }: Ro
   route.onSend = [drop, ...[route.onSend ?? []].flat()]
 }
 
-function answer(reply: FastifyReply, { body, type, etag }: Payload): FastifyReply {
+function answer(reply: FastifyReply, { body, type, etag }: Payload): void {
   reply.header('content-type', type)
   if (etag !== undefined) reply.header('etag', etag)
-  return reply.send(body)
+  reply.send(body)
 }
 
 function payloadOf(reply: FastifyReply, body: string): Payload {

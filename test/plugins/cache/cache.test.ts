@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { get } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import Fastify from 'fastify'
 import t from 'tap'
 import { cachePlugin, memoryStore, type RouteCache } from '../../../plugins/cache/index.ts'
@@ -16,6 +20,37 @@ t.test('the tags of a kept answer live as long as it does', async (t) => {
   await get('/users/ana/posts')
   clock.ms = 40_000
   t.equal((await get('/users/ana/posts')).result, 'HIT')
+})
+
+t.test('who leaves while a kept answer is being sent makes nobody run the handler', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  let runs = 0
+  let sending = Promise.withResolvers<void>()
+  let gate: Promise<void> = Promise.resolve()
+  await app.register(cachePlugin, { caller: () => null })
+  const onSend = async () => {
+    sending.resolve()
+    await gate
+  }
+  app.get('/news', { config: { auth: 'public', cache: { key: 'news' } }, onSend }, async () => ({ run: ++runs }))
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  t.equal((await app.inject('/news')).headers['x-cache'], 'MISS')
+
+  sending = Promise.withResolvers()
+  const held = Promise.withResolvers<void>()
+  gate = held.promise
+  const connected = once(app.server, 'connection')
+  const request = get({ host: '127.0.0.1', port, path: '/news' }).on('error', () => {})
+  const [socket] = await connected
+  await sending.promise
+  request.destroy()
+  if (!socket.destroyed) await once(socket, 'close')
+  held.resolve()
+  for (let n = 0; n < 5; n++) await turn()
+  t.equal(runs, 1)
+  t.equal((await app.inject('/news')).headers['x-cache'], 'HIT')
 })
 
 t.test('a configuration that cannot work stops the start with the name of the route', async (t) => {
