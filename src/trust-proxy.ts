@@ -2,7 +2,7 @@ import { compile } from '@fastify/proxy-addr'
 import { LRUCache } from 'lru-cache'
 
 const MAX_REMEMBERED = 10_000
-/** Of an IPv6 address with an IPv4 one in it. What a client writes instead of an address is not kept. */
+/** Of an IPv6 address with an IPv4 one in it. Longer text, which a client may write instead of one, is not remembered. */
 const MAX_ADDRESS_CHARS = 45
 
 /**
@@ -14,7 +14,7 @@ export function trustProxy(ranges: string[]): false | ((address: string, hop: nu
   const isTrusted = compile(ranges)
   // `max` would reserve its whole space at the start.
   const remembered = new LRUCache<string, boolean>({ maxSize: MAX_REMEMBERED, sizeCalculation: () => 1 })
-  const lookUp = (address: string, hop: number) => {
+  const recall = (address: string, hop: number) => {
     const known = remembered.get(address)
     if (known !== undefined) return known
     const found = isTrusted(address, hop)
@@ -22,14 +22,14 @@ export function trustProxy(ranges: string[]): false | ((address: string, hop: nu
     return found
   }
 
-  // The last address of a hop, the proxy and who is behind it: each request asks several times.
-  const none = { address: '', isTrusted: false }
+  // What was found last at a hop, of the proxy and of who is behind it: each request asks several times.
+  const none = { address: '', found: false }
   const last = [none, none]
   return (address, hop) => {
     const known = last[hop]
-    if (known?.address === address) return known.isTrusted
-    const isTrusted = lookUp(address, hop)
-    if (known !== undefined) last[hop] = { address, isTrusted }
-    return isTrusted
+    if (known?.address === address) return known.found
+    const found = recall(address, hop)
+    if (known !== undefined) last[hop] = { address, found }
+    return found
   }
 }
